@@ -1,0 +1,1 @@
+"""What all rooms agree on: samples, batches, features, losses, parts and errors."""

@@ -1,0 +1,82 @@
+"""A batch: pictures once, and the texts that go with them in named streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One text of one sample as a task encodes it, before batching.
+
+    ids: token ids, special tokens included.
+    loss_mask: for each id, whether predicting it carries a loss; None where the row is only read.
+    target: the class that a head should give for the row; None where no head reads it.
+    """
+
+    ids: list[int]
+    loss_mask: list[bool] | None = None
+    target: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextBatch:
+    """Texts as padded rows. Shapes: R rows, L tokens, P pictures of the batch.
+
+    ids: `[R, L]` int64; padding is the tokenizer's pad id.
+    segments: `[R, L]` int64; 0 is padding, 1, 2, ... number the texts packed into a row. A plain row has only 1.
+    image: `[R]` int64, the picture that each row speaks of; -1 where there is none.
+    loss_mask: `[R, L]` bool, the positions whose token is to be predicted (from the tokens before it), or None.
+    target: `[R]` int64, the class of each row (-100 where unknown), or None.
+    """
+
+    ids: Tensor
+    segments: Tensor
+    image: Tensor
+    loss_mask: Tensor | None = None
+    target: Tensor | None = None
+
+    @property
+    def attention_mask(self) -> Tensor:
+        """`[R, L]` bool: True where there is a token."""
+        return self.segments > 0
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> TextBatch:
+        """The same texts on another device."""
+        moved = {name: _to(getattr(self, name), device, non_blocking) for name in self.__slots__}
+        return TextBatch(**moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one forward pass reads.
+
+    pixels: `[P, H, W, 3]` uint8 (normalised on the device, by the model), or None for text alone.
+    texts: the streams, by name: `caption`, `retrieve`, `vqa`, ...
+    target: `[P]` int64 class of each picture (-100 where unknown), or None.
+    keys: the samples in the batch, for messages.
+    """
+
+    pixels: Tensor | None = None
+    texts: dict[str, TextBatch] = field(default_factory=dict)
+    target: Tensor | None = None
+    keys: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The same batch on another device."""
+        return replace(
+            self,
+            pixels=_to(self.pixels, device, non_blocking),
+            texts={name: text.to(device, non_blocking) for name, text in self.texts.items()},
+            target=_to(self.target, device, non_blocking),
+        )
+
+
+def _to(value: Tensor | None, device: torch.device | str, non_blocking: bool) -> Tensor | None:
+    return None if value is None else value.to(device, non_blocking=non_blocking)

@@ -1,0 +1,81 @@
+"""A sample: one picture (or none) and everything that is said about it.
+
+Data sources yield samples, tasks turn them into rows of token ids, and nothing in between knows where they came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8] | bytes | Path
+"""A decoded picture `[H, W, 3]` in RGB, an encoded file's bytes, or a file's path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A text about the picture. `canonical` marks the one wording that a captioner is expected to give word by word."""
+
+    text: str
+    language: str = "und"
+    canonical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about the picture with its answer; `kind` groups questions in reports (count, colour, ...)."""
+
+    text: str
+    answer: str
+    kind: str = "other"
+    language: str = "und"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where a phrase's thing is: `(x0, y0, x1, y1)` as fractions of the picture's width and height."""
+
+    xyxy: tuple[float, float, float, float]
+    phrase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture and what is said about it. `key` names it in every message: a file, a row, a seed."""
+
+    key: str
+    image: Picture | None = None
+    captions: tuple[Caption, ...] = ()
+    questions: tuple[Question, ...] = ()
+    label: str | None = None
+    boxes: tuple[Box, ...] = ()
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Samples that can be asked for by number.
+
+    `source[i]` is pure: the same `i` gives the same sample in every process and every epoch, so that the order of
+    training is a function of the seed and of the step, and a resumed run repeats nothing and misses nothing.
+    A sample that cannot be used raises `SampleError`.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Samples that can only be read in order (tars, remote data): one pass of one of `shards` disjoint shares."""
+
+    def iterate(self, *, epoch: int, shard: int, shards: int) -> Iterator[Sample]: ...
+
+
+Splits = Mapping[str, Source | Stream]
+"""What a data part builds: `train`, and for evaluation any of `validation`, `test`, `held_out`."""
