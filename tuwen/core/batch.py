@@ -31,6 +31,7 @@ class TextBatch:
     image: `[R]` int64, the picture that each row speaks of; -1 where there is none.
     loss_mask: `[R, L]` bool, the positions whose token is to be predicted (from the tokens before it), or None.
     target: `[R]` int64, the class of each row (-100 where unknown), or None.
+    rows_per_image: K where every picture of the batch has exactly K rows, in the pictures' order (R = P·K); else None.
     """
 
     ids: Tensor
@@ -38,6 +39,7 @@ class TextBatch:
     image: Tensor
     loss_mask: Tensor | None = None
     target: Tensor | None = None
+    rows_per_image: int | None = None
 
     @property
     def attention_mask(self) -> Tensor:
@@ -46,8 +48,8 @@ class TextBatch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> TextBatch:
         """The same texts on another device."""
-        moved = {name: _to(getattr(self, name), device, non_blocking) for name in self.__slots__}
-        return TextBatch(**moved)
+        tensors = {name: getattr(self, name) for name in ("ids", "segments", "image", "loss_mask", "target")}
+        return replace(self, **{name: _to(value, device, non_blocking) for name, value in tensors.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Attention, blocks and pooling: what anything with weights is made of."""

@@ -1,0 +1,109 @@
+"""Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762, eq. 1) and its multi-head module.
+
+Shapes: B rows, H heads, N queries, M keys, D width, d = D / H.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """`softmax(Q Kᵀ / √d) V` over the keys, for each query.
+
+    On a CPU the plain products are used: the backward pass of PyTorch's fused kernel is slower there by far at the
+    lengths of pictures and captions. Elsewhere the fused kernel is.
+
+    Args:
+        query: `[B, H, N, d]`.
+        key, value: `[B, H, M, d]`.
+        mask: bool, broadcastable to `[B, H, N, M]`; True where the query may see the key. Each query must see a key.
+
+    Returns:
+        `[B, H, N, d]`.
+    """
+    if query.device.type != "cpu":
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(-1).to(value.dtype) @ value
+
+
+@dataclass(slots=True)
+class KeyValues:
+    """The keys and values of the tokens that a layer has already read, `[B, H, M, d]` each; a decoder's memory."""
+
+    key: Tensor
+    value: Tensor
+
+    def extend(self, key: Tensor, value: Tensor) -> KeyValues:
+        """With further tokens behind."""
+        return KeyValues(torch.cat([self.key, key], 2), torch.cat([self.value, value], 2))
+
+    def select(self, rows: Tensor) -> KeyValues:
+        """Some of the rows, in a new order (for beams, and for rows that are done)."""
+        return KeyValues(self.key[rows], self.value[rows])
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of a sequence to itself."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, past: KeyValues | None = None
+    ) -> tuple[Tensor, KeyValues]:
+        """Args: x `[B, N, D]`; mask as in `attention`; past: what was read before. Returns `[B, N, D]` and the past."""
+        rows, length, width = x.shape
+        heads = self.qkv(x).view(rows, length, 3, self.heads, width // self.heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+        now = KeyValues(key, value) if past is None else past.extend(key, value)
+        seen = attention(query, now.key, now.value, mask)
+        return self.out(seen.transpose(1, 2).reshape(rows, length, width)), now
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention of one sequence (text) to another (a picture's patches).
+
+    Several texts may read the same picture: the picture's keys and values are computed once.
+    """
+
+    def __init__(self, width: int, heads: int, context_width: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(context_width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def project(self, context: Tensor) -> KeyValues:
+        """The context's keys and values. `[P, M, C]` → two of `[P, H, M, d]`."""
+        rows, length, _ = context.shape
+        heads = self.key_value(context).view(rows, length, 2, self.heads, -1)
+        key, value = heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+        return KeyValues(key, value)
+
+    def forward(self, x: Tensor, context: KeyValues, mask: Tensor | None = None) -> Tensor:
+        """Let `x` read `context`.
+
+        Args:
+            x: `[R, N, D]`. With R = P·K, rows r·K ... r·K + K - 1 read context row r.
+            context: `[P, H, M, d]` keys and values, from `project`.
+            mask: `[P, M]` bool, the keys that are there; None where all are.
+
+        Returns:
+            `[R, N, D]`.
+        """
+        rows, length, width = x.shape
+        pictures = context.key.shape[0]
+        query = self.query(x).view(pictures, rows // pictures * length, self.heads, width // self.heads).transpose(1, 2)
+        seen = attention(query.contiguous(), context.key, context.value, None if mask is None else mask[:, None, None])
+        return self.out(seen.transpose(1, 2).reshape(rows, length, width))

@@ -1,0 +1,66 @@
+"""Transformer blocks with normalisation before and a residual around each part (Xiong et al. 2020, arXiv:2002.04745)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tuwen.layers.attention import CrossAttention, KeyValues, SelfAttention
+
+
+class MLP(nn.Module):
+    """`[..., D]` → `[..., D]` through `ratio · D` hidden units with GELU."""
+
+    def __init__(self, width: int, ratio: float = 4.0) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, int(width * ratio))
+        self.down = nn.Linear(int(width * ratio), width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.up(x)))
+
+
+class Block(nn.Module):
+    """Self-attention, then an MLP."""
+
+    def __init__(self, width: int, heads: int, ratio: float = 4.0) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = SelfAttention(width, heads)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp = MLP(width, ratio)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x `[B, N, D]`; mask bool, broadcastable to `[B, H, N, N]`. Returns `[B, N, D]`."""
+        return self.step(x, mask, None)[0]
+
+    def step(self, x: Tensor, mask: Tensor | None, past: KeyValues | None) -> tuple[Tensor, KeyValues]:
+        """As `forward`, for tokens that come after those in `past`; also returns the past with them."""
+        mixed, now = self.attention(self.attention_norm(x), mask, past)
+        x = x + mixed
+        return x + self.mlp(self.mlp_norm(x)), now
+
+
+class CrossBlock(nn.Module):
+    """Self-attention, attention to a context, then an MLP."""
+
+    def __init__(self, width: int, heads: int, context_width: int, ratio: float = 4.0) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = SelfAttention(width, heads)
+        self.cross_norm = nn.LayerNorm(width)
+        self.cross = CrossAttention(width, heads, context_width)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp = MLP(width, ratio)
+
+    def forward(
+        self,
+        x: Tensor,
+        context: KeyValues,
+        mask: Tensor | None = None,
+        context_mask: Tensor | None = None,
+    ) -> Tensor:
+        """x `[R, N, D]`, context from `cross.project`, masks as in `Block` and `CrossAttention`. Returns `[R, N, D]`."""
+        x = x + self.attention(self.attention_norm(x), mask)[0]
+        x = x + self.cross(self.cross_norm(x), context, context_mask)
+        return x + self.mlp(self.mlp_norm(x))
