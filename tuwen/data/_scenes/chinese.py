@@ -1,0 +1,136 @@
+"""Chinese."""
+
+from __future__ import annotations
+
+from tuwen.data._scenes.language import Language, Noun, Words
+from tuwen.data._scenes.world import Attributes
+
+WORDS: Words = {
+    "small": ("小的", "小小的", "较小的"),
+    "large": ("大的", "大大的", "较大的"),
+    "red": ("红色",),
+    "orange": ("橙色", "橘色"),
+    "yellow": ("黄色",),
+    "green": ("绿色",),
+    "cyan": ("青色",),
+    "blue": ("蓝色",),
+    "purple": ("紫色",),
+    "pink": ("粉色", "粉红色"),
+    "brown": ("棕色", "褐色"),
+    "black": ("黑色",),
+    "solid": ("纯色", "单色"),
+    "striped": ("条纹",),
+    "dotted": ("圆点", "波点"),
+    "outlined": ("空心", "镂空"),
+    "circle": ("圆形", "圆"),
+    "square": ("正方形", "方块"),
+    "triangle": ("三角形",),
+    "star": ("五角星", "星形"),
+    "cross": ("十字形", "十字"),
+    "diamond": ("菱形",),
+    "heart": ("心形", "爱心"),
+    "semicircle": ("半圆形", "半圆"),
+    "thing": ("物体",),
+}
+
+
+def phrase(adjectives: list[str], shape: str, after: str) -> str:
+    """`一个大的红色条纹圆形`; what would follow the shape in English (`带条纹的`) comes first."""
+    return f"一个{after}{''.join(adjectives)}{shape}"
+
+
+def noun(words: Words, attributes: Attributes) -> Noun:
+    """`红色的圆形`, `一个红色的圆形`; definite and plural look like the bare noun."""
+    size, colour, texture, shape = (words[value][0] if value else "" for value in attributes)
+    link = "的" if colour and not texture else ""
+    text = f"{size}{colour}{texture}{link}{shape or words['thing'][0]}"
+    return Noun(text, f"一个{text}", text, text)
+
+
+def join(phrases: list[str]) -> str:
+    """`甲、乙和丙`."""
+    return phrases[0] if len(phrases) == 1 else f"{'、'.join(phrases[:-1])}和{phrases[-1]}"
+
+
+def split(text: str) -> list[str]:
+    """The other way round."""
+    return text.replace("和", "、").split("、")
+
+
+_ANY = (
+    "图中有{list}",
+    "这张图里有{list}",
+    "一张画着{list}的图片",
+    "画面上是{list}",
+    "可以看到{list}",
+    "浅色背景上有{list}",
+)
+_SOME = ("从左到右依次是{list}", "从右到左依次是{reversed}", "自右向左有{reversed}")
+CHINESE = Language(
+    code="zh",
+    words=WORDS,
+    textures_after={"striped": ("带条纹的",), "dotted": ("带圆点的", "布满圆点的"), "outlined": ("只有轮廓的",)},
+    adjective_orders=((0, 1, 2), (0, 2, 1), (1, 0, 2)),
+    phrase=phrase,
+    noun=noun,
+    join=join,
+    split=split,
+    captions={
+        1: (*_ANY, "只有{0}", "图中唯一的物体是{0}", "画面里只有{0}"),
+        2: (
+            *_ANY,
+            *_SOME,
+            "{0}在{1}的左边",
+            "{1}在{0}的右边",
+            "{0}位于{1}的左侧",
+            "{1}位于{0}的右侧",
+            "左边是{0}，右边是{1}",
+            "右边是{1}，左边是{0}",
+            "两个物体：{0}和{1}",
+        ),
+        3: (
+            *_ANY,
+            *_SOME,
+            "左边是{0}，中间是{1}，右边是{2}",
+            "{1}在左边的{0}和右边的{2}之间",
+            "{0}在{1}的左边，最右边是{2}",
+            "{2}在{1}的右边，最左边是{0}",
+            "三个物体：{0}、{1}和{2}",
+        ),
+        4: (
+            *_ANY,
+            *_SOME,
+            "最左边是{0}，接着是{1}和{2}，最右边是{3}",
+            "左边的{0}和右边的{3}之间有{1}和{2}",
+            "四个物体：{0}、{1}、{2}和{3}",
+        ),
+    },
+    above=("{0}在{1}的上方", "{1}在{0}的下方", "{0}位于{1}上面", "{1}位于{0}下面", "上面是{0}，下面是{1}"),
+    questions={
+        "exists": ("图中有{a.the}吗？", "画面里有没有{a.the}？", "能看到{a.the}吗？"),
+        "count": ("图中有几个{a.many}？", "一共有多少个{a.many}？", "{a.many}有几个？"),
+        "colour": ("{a.the}是什么颜色？", "{a.the}的颜色是什么？", "{a.the}是哪种颜色的？"),
+        "shape": ("{a.the}是什么形状？", "{a.the}的形状是什么？", "{a.the}是哪种形状的？"),
+        "size": ("{a.the}是大的还是小的？", "{a.the}的大小是怎样的？", "{a.the}有多大？"),
+        "texture": ("{a.the}是什么纹理？", "{a.the}的纹理是什么？", "{a.the}是怎样填充的？"),
+        "more": ("{a.many}比{b.many}多吗？", "{a.many}的数量多于{b.many}吗？"),
+        "fewer": ("{a.many}比{b.many}少吗？", "{a.many}的数量少于{b.many}吗？"),
+        "equal": ("{a.many}和{b.many}一样多吗？", "{a.many}与{b.many}的数量相同吗？"),
+        "larger": ("{a.the}比{b.the}大吗？", "{a.the}大于{b.the}吗？"),
+        "smaller": ("{a.the}比{b.the}小吗？", "{a.the}小于{b.the}吗？"),
+        "same_size": ("{a.the}和{b.the}一样大吗？", "{a.the}与{b.the}的大小相同吗？"),
+        "left": ("{a.the}在{b.the}的左边吗？", "{a.the}位于{b.the}左侧吗？"),
+        "right": ("{a.the}在{b.the}的右边吗？", "{a.the}位于{b.the}右侧吗？"),
+        "above": ("{a.the}在{b.the}的上方吗？", "{a.the}位于{b.the}上面吗？"),
+        "below": ("{a.the}在{b.the}的下方吗？", "{a.the}位于{b.the}下面吗？"),
+        "leftmost_colour": ("最左边的物体是什么颜色？", "最左侧物体的颜色是什么？"),
+        "rightmost_colour": ("最右边的物体是什么颜色？", "最右侧物体的颜色是什么？"),
+        "leftmost_shape": ("最左边的物体是什么形状？", "最左侧物体的形状是什么？"),
+        "rightmost_shape": ("最右边的物体是什么形状？", "最右侧物体的形状是什么？"),
+        "topmost_colour": ("最上面的物体是什么颜色？", "位置最高的物体的颜色是什么？"),
+        "bottommost_colour": ("最下面的物体是什么颜色？", "位置最低的物体的颜色是什么？"),
+        "topmost_shape": ("最上面的物体是什么形状？", "位置最高的物体的形状是什么？"),
+        "bottommost_shape": ("最下面的物体是什么形状？", "位置最低的物体的形状是什么？"),
+    },
+    answers={str(number): str(number) for number in range(5)} | {"yes": "是", "no": "否", "small": "小", "large": "大"},
+)

@@ -1,0 +1,150 @@
+"""What the two languages have in common: phrases for things, canonical captions and their way back, word choice.
+
+A language is data and three small functions of its grammar; `english.py` and `chinese.py` hold one each, and nothing else
+here knows of either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from random import Random
+
+from tuwen.data._scenes.questions import Query
+from tuwen.data._scenes.world import COLOURS, MARGIN_Y, SHAPES, SIZES, TEXTURES, Attributes, Thing
+
+Words = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """A reference in the forms that texts need: `red circle`, `a red circle`, `the red circle`, `red circles`."""
+
+    bare: str
+    one: str
+    the: str
+    many: str
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language.
+
+    code: `en`, `zh`.
+    words: every attribute value's words, the canonical one first.
+    adjective_orders: orders of size, colour and texture that a paraphrase may take, as indices; the canonical first.
+    phrase: size, colour, texture and shape words (in the given order) to a phrase with its article or measure word.
+    texture_after: texture words that follow the shape instead (`with stripes`), or nothing where there are none.
+    noun: a reference to its forms.
+    join: phrases to a list.
+    captions: by number of things, sentences with `{list}`, `{reversed}` or the phrases by number from left to right.
+    above: sentences for a pair of which the first is above the second.
+    questions: by form, templates with `{a}` and `{b}` as `Noun`s.
+    answers: every answer's word; a value that is not listed is its own canonical word.
+    """
+
+    code: str
+    words: Words
+    textures_after: Words
+    adjective_orders: tuple[tuple[int, int, int], ...]
+    phrase: Callable[[list[str], str, str], str]
+    noun: Callable[[Words, Attributes], Noun]
+    join: Callable[[list[str]], str]
+    split: Callable[[str], list[str]]
+    captions: Mapping[int, tuple[str, ...]]
+    above: tuple[str, ...]
+    questions: Mapping[str, tuple[str, ...]]
+    answers: Mapping[str, str]
+    _phrases: dict[Attributes, str] = field(default_factory=dict)
+    _nouns: dict[Attributes, Noun] = field(default_factory=dict)
+
+    def describe(self, attributes: Attributes) -> str:
+        """The canonical phrase of what is known of a thing; a solid texture is left unsaid."""
+        known = self._phrases.get(attributes)
+        if known is None:
+            said = attributes._replace(texture=None) if attributes.texture == "solid" else attributes
+            adjectives = [self.words[value][0] for value in said[:3] if value]
+            known = self._phrases[attributes] = self.phrase(adjectives, self.words[said.shape or "thing"][0], "")
+        return known
+
+    def refer(self, attributes: Attributes) -> Noun:
+        """The forms of a reference."""
+        known = self._nouns.get(attributes)
+        if known is None:
+            known = self._nouns[attributes] = self.noun(self.words, attributes)
+        return known
+
+    def caption(self, things: tuple[Thing, ...], describe_texture: bool = True) -> str:
+        """The canonical caption: every thing from left to right."""
+        return self.join([self.describe(_said(thing, describe_texture)) for thing in things])
+
+    def reword(self, rng: Random, thing: Thing, describe_texture: bool = True) -> str:
+        """A phrase for a thing in other words and another order."""
+        size, colour, texture, shape = thing.attributes
+        words = [_pick(rng, self.words[size or ""]), _pick(rng, self.words[colour or ""]), ""]
+        after = ""
+        if describe_texture and (texture != "solid" or rng.random() < 0.25):
+            if texture in self.textures_after and rng.random() < 0.4:
+                after = _pick(rng, self.textures_after[texture])
+            else:
+                words[2] = _pick(rng, self.words[texture or ""])
+        order = self.adjective_orders[int(rng.random() * len(self.adjective_orders))]
+        return self.phrase([words[i] for i in order if words[i]], _pick(rng, self.words[shape or ""]), after)
+
+    def paraphrase(self, rng: Random, things: tuple[Thing, ...], describe_texture: bool = True) -> str:
+        """A caption in other words that is true of the scene and tells every thing."""
+        phrases = [self.reword(rng, thing, describe_texture) for thing in things]
+        if len(things) == 2 and rng.random() < 0.25 and (stacked := _stacked(things)):
+            return _pick(rng, self.above).format(*(phrases[i] for i in stacked))
+        template = _pick(rng, self.captions[len(things)])
+        if "{list}" in template:
+            return template.format(list=self.join(phrases))
+        if "{reversed}" in template:
+            return template.format(reversed=self.join(phrases[::-1]))
+        return template.format(*phrases)
+
+    def question(self, rng: Random, query: Query) -> str:
+        """The question in words."""
+        return _pick(rng, self.questions[query.form]).format(a=self.refer(query.a), b=self.refer(query.b))
+
+    def answer(self, value: str) -> str:
+        """The word for an answer."""
+        return self.answers.get(value) or self.words[value][0]
+
+    def prompt(self, colour: str, shape: str) -> str:
+        """`a red circle`, `一个红色的圆形`: a text for a class."""
+        return self.refer(Attributes(colour=colour, shape=shape)).one
+
+    def name(self, colour: str, shape: str) -> str:
+        """`red circle`, `红色的圆形`: the name of a class."""
+        return self.refer(Attributes(colour=colour, shape=shape)).bare
+
+    def parse(self, caption: str) -> tuple[Attributes, ...] | None:
+        """What a canonical caption says, thing by thing from left to right; None where it is not one.
+
+        A texture that is left unsaid reads as solid.
+        """
+        meanings = self._meanings()
+        things = tuple(meanings.get(phrase) for phrase in self.split(caption))
+        return None if None in things else tuple(thing for thing in things if thing)
+
+    def _meanings(self) -> dict[str, Attributes]:
+        every = (Attributes(*values) for values in product(SIZES, COLOURS, TEXTURES, SHAPES))
+        return {self.describe(attributes): attributes for attributes in every}
+
+
+def _said(thing: Thing, describe_texture: bool) -> Attributes:
+    return thing.attributes if describe_texture else thing.attributes._replace(texture=None)
+
+
+def _stacked(things: tuple[Thing, ...]) -> tuple[int, int] | None:
+    """Which of two things is above which, or None where that is not clear."""
+    first, second = things
+    if abs(first.y - second.y) < MARGIN_Y:
+        return None
+    return (0, 1) if first.y < second.y else (1, 0)
+
+
+def _pick(rng: Random, options: tuple[str, ...]) -> str:
+    return options[int(rng.random() * len(options))]

@@ -1,0 +1,175 @@
+"""`scenes`: one procedural world for every task, endless and the same from the same seed.
+
+One to four things, each with a size, a colour, a texture and a shape, on a pale background; with captions, questions and
+answers in English and Chinese, boxes with phrases, and a class where there is only one thing. Some pairs of colour and
+shape are held out: `train` and `test` never show or name them, `held_out` always shows one.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tuwen.core.rooms import PartConfig
+from tuwen.core.sample import Box, Caption, Question, Sample, Splits
+from tuwen.data._scenes.chinese import CHINESE
+from tuwen.data._scenes.english import ENGLISH
+from tuwen.data._scenes.language import Language
+from tuwen.data._scenes.questions import Query, queries
+from tuwen.data._scenes.render import Renderer
+from tuwen.data._scenes.shapes import box
+from tuwen.data._scenes.world import (
+    COLOURS,
+    SHAPES,
+    SIZES,
+    TEXTURES,
+    Attributes,
+    Background,
+    Pair,
+    Scene,
+    Thing,
+    World,
+)
+
+__all__ = [
+    "COLOURS",
+    "LANGUAGES",
+    "SHAPES",
+    "SIZES",
+    "TEXTURES",
+    "Attributes",
+    "Background",
+    "Config",
+    "Query",
+    "Renderer",
+    "Scene",
+    "Scenes",
+    "Thing",
+    "World",
+    "box",
+    "build",
+    "class_names",
+    "class_prompts",
+]
+
+LANGUAGES: dict[str, Language] = {language.code: language for language in (ENGLISH, CHINESE)}
+_SPLITS = ("train", "test", "held_out")
+
+
+class Config(PartConfig):
+    """What the world is like.
+
+    size: side of the pictures, in pixels.
+    objects: fewest and most things in a scene.
+    seed: decides every scene, and which pairs are held out.
+    holdout: share of all pairs of colour and shape that only the split `held_out` shows; 0 for no such split.
+    languages: which languages the texts are in.
+    describe_texture: whether captions tell the texture (a solid one is left unsaid).
+    paraphrases: further captions of a scene, in each language.
+    questions: questions about a scene, the same ones in each language.
+    train_scenes, test_scenes: how many scenes `train` has, and `test` and `held_out` each.
+    """
+
+    size: int = Field(64, ge=32, le=2048)
+    objects: tuple[Annotated[int, Field(ge=1, le=4)], Annotated[int, Field(ge=1, le=4)]] = (1, 3)
+    seed: int = Field(0, ge=0)
+    holdout: float = Field(0.2, ge=0, le=0.5)
+    languages: tuple[Literal["en", "zh"], ...] = ("en", "zh")
+    describe_texture: bool = True
+    paraphrases: int = Field(1, ge=0, le=16)
+    questions: int = Field(2, ge=0, le=16)
+    train_scenes: int = Field(1_000_000, ge=1, lt=2**40)
+    test_scenes: int = Field(2_000, ge=1, lt=2**40)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.objects[0] > self.objects[1]:
+            raise ValueError(f"objects are [fewest, most]; turn {list(self.objects)} round")
+        return self
+
+
+def build(config: Config, context: Any = None) -> Splits:
+    """`train` and `test`, and `held_out` unless nothing is held out."""
+    world = World(config.objects, config.seed, config.holdout)
+    names = _SPLITS if world.held_out_pairs else _SPLITS[:2]
+    return {name: Scenes(config, world, name) for name in names}
+
+
+class Scenes:
+    """A source: scene `i` is a function of the seed, the split and `i` alone.
+
+    held_out_pairs: the pairs of colour and shape that training never shows.
+    """
+
+    def __init__(self, config: Config, world: World, split: str) -> None:
+        self.config = config
+        self.world = world
+        self.split = split
+        self.held_out_pairs: frozenset[Pair] = world.held_out_pairs
+        self.render = Renderer(config.size)
+        self._languages = [LANGUAGES[code] for code in config.languages]
+        self._length = config.train_scenes if split == "train" else config.test_scenes
+        self._pairs = (world.all if split == "held_out" else world.seen).known
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> Sample:
+        rng = self._rng(index)
+        scene = self.world.scene(rng, self.split == "held_out")
+        things = scene.things
+        return Sample(
+            key=f"scenes/{self.split}/{index}",
+            image=self.render(scene),
+            captions=self._captions(rng, things),
+            questions=self._questions(rng, things),
+            label=" ".join(things[0].pair) if len(things) == 1 else None,
+            boxes=self._boxes(things),
+        )
+
+    def scene(self, index: int) -> Scene:
+        """What is in picture `index`."""
+        return self.world.scene(self._rng(index), self.split == "held_out")
+
+    def _rng(self, index: int) -> Random:
+        if not 0 <= index < self._length:
+            raise IndexError(f"scene {index} of {self.split}: there are {self._length}")
+        return Random((self.config.seed * len(_SPLITS) + _SPLITS.index(self.split)) << 40 | index)
+
+    def _captions(self, rng: Random, things: tuple[Thing, ...]) -> tuple[Caption, ...]:
+        texture = self.config.describe_texture
+        captions = [Caption(language.caption(things, texture), language.code, True) for language in self._languages]
+        for language in self._languages:
+            for _ in range(self.config.paraphrases):
+                captions.append(Caption(language.paraphrase(rng, things, texture), language.code))
+        return tuple(captions)
+
+    def _questions(self, rng: Random, things: tuple[Thing, ...]) -> tuple[Question, ...]:
+        asked = queries(rng, things, self._pairs, self.config.questions)
+        return tuple(
+            Question(language.question(rng, query), language.answer(query.answer), query.kind, language.code)
+            for query in asked
+            for language in self._languages
+        )
+
+    def _boxes(self, things: tuple[Thing, ...]) -> tuple[Box, ...]:
+        return tuple(
+            Box(
+                box(thing.attributes.shape or "", thing.x, thing.y, thing.radius, thing.angle),
+                language.describe(thing.attributes),
+            )
+            for thing in things
+            for language in self._languages
+        )
+
+
+def class_names(language: str = "en") -> list[str]:
+    """The name of every class (a colour and a shape) in one order for all languages; English ones are the labels."""
+    return [LANGUAGES[language].name(colour, shape) for colour in COLOURS for shape in SHAPES]
+
+
+def class_prompts(language: str = "en") -> list[str]:
+    """A text for every class, in the order of `class_names`, for classification without training."""
+    return [LANGUAGES[language].prompt(colour, shape) for colour in COLOURS for shape in SHAPES]
