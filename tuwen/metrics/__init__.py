@@ -1,0 +1,1 @@
+"""Numbers to report: arrays and texts in, plain floats out. No model, no gradient, no Java."""
