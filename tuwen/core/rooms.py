@@ -4,6 +4,9 @@
 file, checks the rest of the mapping against its `Config`, and calls its `build(config, context)`. A part from another
 package is found through the entry-point group `tuwen.<room>`; nothing that stands in a recipe is ever imported by path,
 so a downloaded recipe cannot name code to run.
+
+A setting that names a part is annotated `Annotated[PartSpec, PartOf("towers.image")]`: checking the setting then checks
+the part's own settings, at any depth, and fills in their defaults.
 """
 
 from __future__ import annotations
@@ -11,43 +14,62 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import reprlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from tuwen.core.errors import RecipeError
 
 C = TypeVar("C", bound=BaseModel)
 
+PartSpec = dict[str, Any]
+"""`{"kind": ..., setting: ...}` as it stands in a recipe."""
+
 
 class PartConfig(BaseModel):
-    """Base of every part's `Config`: immutable, and unknown keys are refused."""
+    """Base of every part's `Config`: immutable, and unknown keys are refused with the nearest known one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, settings: Any) -> Any:
+        known = list(cls.model_fields)
+        unknown = [key for key in settings if key not in known] if isinstance(settings, dict) else []
+        if unknown:
+            faults = [InitErrorDetails(type=_unknown(key, known), loc=(key,), input=settings[key]) for key in unknown]
+            raise ValidationError.from_exception_data(cls.__name__, faults)
+        return settings
 
 
 def names(room: str) -> list[str]:
     """The parts of a room (`towers.image`), built in and installed, sorted."""
-    package = importlib.import_module(f"tuwen.{room}")
-    own = {info.name for info in pkgutil.iter_modules(package.__path__) if not info.ispkg and info.name[0] != "_"}
-    return sorted(own | {point.name for point in entry_points(group=f"tuwen.{room}")})
+    return sorted(_own(room) | {point.name for point in entry_points(group=f"tuwen.{room}")})
 
 
 def find_part(room: str, kind: str) -> ModuleType:
-    """The module of one part.
+    """The module of one part. A built-in part hides an installed one of the same name.
 
     Raises:
-        RecipeError: the room has no such part; the message lists those it has and the nearest.
+        RecipeError: the room has no such part (the message lists those it has and the nearest), or the part needs a
+            package that is not installed.
     """
     known = names(room)
     if kind not in known:
         raise RecipeError(f"no part {kind!r} in {room}: there are {', '.join(known)}.{nearest(kind, known)}")
-    for point in entry_points(group=f"tuwen.{room}", name=kind):
-        return importlib.import_module(point.value)
-    return importlib.import_module(f"tuwen.{room}.{kind}")
+    path = f"tuwen.{room}.{kind}" if kind in _own(room) else entry_points(group=f"tuwen.{room}")[kind].value
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name is None or path.startswith(error.name):
+            raise
+        raise RecipeError(f"part {kind!r} in {room} needs the package {error.name!r}: pip install it.") from error
 
 
 def parse_part(room: str, spec: Mapping[str, Any], where: str = "") -> tuple[ModuleType, PartConfig]:
@@ -57,17 +79,37 @@ def parse_part(room: str, spec: Mapping[str, Any], where: str = "") -> tuple[Mod
         RecipeError: no `kind`, an unknown part, or a setting that its `Config` refuses.
     """
     settings = dict(spec)
-    kind = settings.pop("kind", None)
-    if not isinstance(kind, str):
-        raise RecipeError(f"{where or room}: say which part with `kind:`; there are {', '.join(names(room))}.")
-    module = find_part(room, kind)
-    return module, validate(module.Config, settings, where or f"{room}.{kind}")
+    try:
+        module = find_part(room, _kind(room, settings.pop("kind", None)))
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}" if where else str(error)) from None
+    return module, validate(module.Config, settings, where or f"{room}.{spec['kind']}")
 
 
 def build_part(room: str, spec: Mapping[str, Any], context: Any = None, where: str = "") -> Any:
     """Build the part that `{"kind": ..., ...}` names."""
     module, config = parse_part(room, spec, where)
     return module.build(config, context)
+
+
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """Marks a setting that names a part of `room`: it is checked by that part, and its defaults are filled in."""
+
+    room: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.complete, handler(source))
+
+    def complete(self, spec: PartSpec) -> PartSpec:
+        """The same part with every setting written out, as plain values that JSON and YAML can hold."""
+        settings = dict(spec)
+        kind = settings.pop("kind", None)
+        try:
+            module = find_part(self.room, _kind(self.room, kind))
+        except RecipeError as error:
+            raise PydanticCustomError("unknown_part", "{reason}", {"reason": str(error)}) from None
+        return {"kind": kind, **module.Config.model_validate(settings).model_dump(mode="json")}
 
 
 def validate(config: type[C], settings: Mapping[str, Any], where: str) -> C:
@@ -79,8 +121,14 @@ def validate(config: type[C], settings: Mapping[str, Any], where: str) -> C:
     try:
         return config.model_validate(dict(settings))
     except ValidationError as error:
-        lines = [_explain(config, fault, where) for fault in error.errors()]
+        prefix = (where,) if where else ()
+        lines = [".".join(map(str, (*prefix, *path))) + f": {fault}" for path, fault in explain(error)]
         raise RecipeError("\n".join(lines)) from None
+
+
+def explain(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
+    """The faults that pydantic found, each as the path of its key and a sentence for the user."""
+    return [(fault["loc"], _sentence(fault)) for fault in error.errors()]
 
 
 def nearest(word: str, known: list[str]) -> str:
@@ -89,12 +137,28 @@ def nearest(word: str, known: list[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def _explain(config: type[BaseModel], fault: Any, where: str) -> str:
-    path = ".".join(str(key) for key in fault["loc"])
-    key = f"{where}.{path}" if path and where else where or path
-    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-        known = list(config.model_fields)
-        return f"{key}: unknown key; known are {', '.join(known)}.{nearest(path, known)}"
-    if fault["type"] == "extra_forbidden":
-        return f"{key}: unknown key"
-    return f"{key}: {fault['msg'].lower()}, got {fault['input']!r}"
+def _own(room: str) -> set[str]:
+    package = importlib.import_module(f"tuwen.{room}")
+    return {info.name for info in pkgutil.iter_modules(package.__path__) if not info.ispkg and info.name[0] != "_"}
+
+
+def _kind(room: str, kind: Any) -> str:
+    if not isinstance(kind, str):
+        raise RecipeError(f"say which part with `kind:`; {room} has {', '.join(names(room))}.")
+    return kind
+
+
+def _unknown(key: Any, known: list[str]) -> PydanticCustomError:
+    context = {"known": ", ".join(known) or "none", "nearest": nearest(str(key), known)}
+    return PydanticCustomError("unknown_key", "unknown key; known are {known}.{nearest}", context)
+
+
+def _sentence(fault: Any) -> str:
+    if fault["type"] in ("unknown_key", "unknown_part"):
+        return str(fault["msg"])
+    if fault["type"] == "missing":
+        return "is missing"
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    message: str = fault["msg"]
+    return f"{message[0].lower()}{message[1:]}, got {reprlib.repr(fault['input'])}"
