@@ -1,8 +1,8 @@
 """`scenes`: one procedural world for every task, endless and the same from the same seed.
 
-One to four things, each with a size, a colour, a texture and a shape, on a pale background; with captions, questions and
-answers in English and Chinese, boxes with phrases, and a class where there is only one thing. Some pairs of colour and
-shape are held out: `train` and `test` never show or name them, `held_out` always shows one.
+One to four things, each with a size, a colour, a texture and a shape, on a pale background; with captions, questions
+and answers in English and Chinese, boxes with phrases, and a class where there is only one thing. Some pairs of colour
+and shape are held out: `train` and `test` never show or name them, `held_out` always shows one.
 """
 
 from __future__ import annotations
@@ -111,7 +111,6 @@ class Scenes:
         self.render = Renderer(config.size)
         self._languages = [LANGUAGES[code] for code in config.languages]
         self._length = config.train_scenes if split == "train" else config.test_scenes
-        self._pairs = (world.all if split == "held_out" else world.seen).known
 
     def __len__(self) -> int:
         return self._length
@@ -147,7 +146,7 @@ class Scenes:
         return tuple(captions)
 
     def _questions(self, rng: Random, things: tuple[Thing, ...]) -> tuple[Question, ...]:
-        asked = queries(rng, things, self._pairs, self.config.questions)
+        asked = queries(rng, things, self.held_out_pairs, self.config.questions)
         return tuple(
             Question(language.question(rng, query), language.answer(query.answer), query.kind, language.code)
             for query in asked

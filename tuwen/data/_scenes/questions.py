@@ -1,8 +1,9 @@
 """Questions about a scene, before any language: what is asked, of which things, and the answer.
 
 For each kind the answer is drawn first and a question is looked for that has it, so that the question alone says as
-little as possible. A thing is referred to only by what tells it from all others; a colour and a shape are named
-together only where the split may show them.
+little as possible. A thing is referred to only by words that fit no other thing of the scene. A pair of colour and shape
+that is not there is named only in place of one of its own sort, seen or held out: training never reads of a held-out
+pair, and where there are some, being held out does not give the answer away.
 """
 
 from __future__ import annotations
@@ -15,134 +16,113 @@ from typing import TypeVar
 from tuwen.data._scenes.world import COLOURS, MARGIN_Y, SHAPES, SIZES, TEXTURES, Attributes, Pair, Thing
 
 T = TypeVar("T")
-VALUES = (SIZES, COLOURS, TEXTURES, SHAPES)
-NOTHING = Attributes()
-_SIZE, _COLOUR, _TEXTURE, _SHAPE = range(4)
-_REFERENCES: tuple[tuple[int, ...], ...] = (
-    (),
-    (_SHAPE,),
-    (_COLOUR,),
-    (_COLOUR, _SHAPE),
-    (_COLOUR, _SHAPE),
-    (_TEXTURE, _SHAPE),
-    (_SIZE, _SHAPE),
-    (_SIZE, _COLOUR),
-    (_COLOUR, _TEXTURE),
-    (_SIZE, _COLOUR, _SHAPE),
-    (_SIZE, _COLOUR, _TEXTURE, _SHAPE),
-)
-"""What a reference may tell; a thing gets one of those that fit it alone."""
-_EXISTENCE = ((_COLOUR, _SHAPE), (_COLOUR, _SHAPE), (_SHAPE,), (_COLOUR,), (_TEXTURE, _SHAPE), (_SIZE, _COLOUR, _SHAPE))
+Things = tuple[Thing, ...]
+Told = tuple[bool, bool, bool, bool]
+"""Which of size, colour, texture and shape a reference tells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question: `form` says what is asked of `a` (and `b`); `answer` is a value, a number or yes or no."""
+    """A question: `form` says what is asked of `a` (and `b`); `answer` is a value, a number, or yes or no."""
 
     kind: str
     form: str
     answer: str
-    a: Attributes = NOTHING
-    b: Attributes = NOTHING
+    a: Attributes = Attributes()
+    b: Attributes = Attributes()
 
 
-Things = tuple[Thing, ...]
-Ask = Callable[[Random, Things, frozenset[Pair]], "Query | None"]
+Ask = Callable[[Random, Things, frozenset[Pair]], Query | None]
 
 
-def queries(rng: Random, things: Things, pairs: frozenset[Pair], count: int) -> list[Query]:
-    """`count` questions of as many kinds as the scene allows; `pairs` are those that may be named."""
+def queries(rng: Random, things: Things, held_out: frozenset[Pair], count: int) -> list[Query]:
+    """Up to `count` different questions, of as many kinds as the scene allows.
+
+    `held_out` are the pairs of colour and shape that training never shows.
+    """
     found: list[Query] = []
     turn = int(rng.random() * len(KINDS))
     for step in range(4 * count):
-        if len(found) == count:
-            break
-        query = KINDS[(turn + 3 * step) % len(KINDS)](rng, things, pairs)
+        query = KINDS[(turn + 3 * step) % len(KINDS)](rng, things, held_out)
         if query and query not in found:
             found.append(query)
+        if len(found) == count:
+            break
     return found
 
 
-def existence(rng: Random, things: Things, pairs: frozenset[Pair]) -> Query | None:
-    """Is there such a thing? Where there is not, one word has been changed on a thing that is there."""
-    told = _EXISTENCE[int(rng.random() * len(_EXISTENCE))]
-    reference = _tell(_pick(rng, things).attributes, told)
+def existence(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query | None:
+    """Is there such a thing? Where there is not, one word has been changed of a thing that is there."""
+    reference = _tell(_pick(rng, things).attributes, _pick(rng, _EXISTENCE))
     if rng.random() < 0.5:
         return Query("existence", "exists", "yes", reference)
-    for _ in range(8):
-        which = told[int(rng.random() * len(told))]
-        other = _changed(reference, which, _pick(rng, VALUES[which]))
-        if _count(things, other) == 0 and (other.colour is None or other.shape is None or other[1::2] in pairs):
-            return Query("existence", "exists", "no", other)
-    return None
+    absent = _absent(rng, things, reference, held_out)
+    return Query("existence", "exists", "no", absent) if absent else None
 
 
-def count(rng: Random, things: Things, pairs: frozenset[Pair]) -> Query | None:
-    """How many? The number is drawn first, among those that some single word gives in this scene."""
-    if rng.random() < 0.15:
+def count(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query | None:
+    """How many? The number is drawn first, among those that the scene has to offer."""
+    choice = rng.random()
+    if choice < 0.15:
         return Query("count", "count", str(len(things)))
+    told = _WORDS if choice < 0.75 else _TWO_WORDS
     by_number: dict[int, list[Attributes]] = {}
-    for which in range(4):
-        values = [thing.attributes[which] for thing in things]
-        for value in set(values):
-            by_number.setdefault(values.count(value), []).append(_changed(NOTHING, which, value))
+    for thing in things:
+        for words in told:
+            reference = _tell(thing.attributes, words)
+            by_number.setdefault(_count(things, reference), []).append(reference)
     number = int(rng.random() * (max(by_number) + 1))
     if number in by_number:
-        references = sorted(by_number[number], key=str)
-        return Query("count", "count", str(number), references[int(rng.random() * len(references))])
-    which = int(rng.random() * 4)
-    for _ in range(8):
-        reference = _changed(NOTHING, which, _pick(rng, VALUES[which]))
-        if _count(things, reference) == 0:
-            return Query("count", "count", "0", reference)
-    return None
+        return Query("count", "count", str(number), _pick(rng, by_number[number]))
+    absent = _absent(rng, things, _tell(_pick(rng, things).attributes, _pick(rng, told)), held_out)
+    return Query("count", "count", "0", absent) if absent else None
 
 
-def _asking(which: int, kind: str) -> Ask:
-    def ask(rng: Random, things: Things, pairs: frozenset[Pair]) -> Query | None:
+def _value(which: int, kind: str) -> Ask:
+    def ask(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query | None:
         thing = _pick(rng, things)
-        reference = _reference(rng, things, thing, hidden=which)
-        return None if reference is None else Query(kind, kind, thing.attributes[which] or "", reference)
+        reference = _reference(rng, things, thing, _HIDING[which])
+        return Query(kind, kind, thing.attributes[which] or "", reference) if reference else None
 
     return ask
 
 
-def comparison(rng: Random, things: Things, pairs: frozenset[Pair]) -> Query | None:
+def comparison(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query | None:
     """More, fewer, as many; larger, smaller, the same size."""
-    if len(things) > 1 and rng.random() < 0.4:
-        return _sizes(rng, things)
+    if len(things) > 1 and rng.random() < 0.5 and (query := _compare_sizes(rng, things)):
+        return query
     form = ("more", "fewer", "equal")[int(rng.random() * (3 if len(things) > 1 else 2))]
-    answer = "yes" if rng.random() < 0.5 else "no"
-    for _ in range(8):
+    answer = rng.random() < 0.5
+    for _ in range(12):
         which = int(rng.random() * 4)
-        here, there = _pick(rng, things).attributes[which], _pick(rng, VALUES[which])
+        here = _pick(rng, things).attributes[which]
+        there = _pick(rng, things).attributes[which] if rng.random() < 0.5 else _pick(rng, _VALUES[which])
         if here == there:
             continue
-        a, b = _changed(NOTHING, which, here), _changed(NOTHING, which, there)
-        if rng.random() < 0.5:
-            a, b = b, a
-        first, second = _count(things, a), _count(things, b)
-        truth = {"more": first > second, "fewer": first < second, "equal": first == second}[form]
-        if truth == (answer == "yes"):
-            return Query("comparison", form, answer, a, b)
+        first, second = (here, there) if rng.random() < 0.5 else (there, here)
+        a, b = _changed(_OPEN, which, first), _changed(_OPEN, which, second)
+        more = _count(things, a) - _count(things, b)
+        if answer == (more > 0 if form == "more" else more < 0 if form == "fewer" else more == 0):
+            return Query("comparison", form, _yes(answer), a, b)
     return None
 
 
-def _sizes(rng: Random, things: Things) -> Query | None:
+def _compare_sizes(rng: Random, things: Things) -> Query | None:
     first, second = _two(rng, things)
-    a, b = (_reference(rng, things, thing, hidden=_SIZE) for thing in (first, second))
+    a = _reference(rng, things, first, _HIDING[_SIZE])
+    b = _reference(rng, things, second, _HIDING[_SIZE])
     if a is None or b is None:
         return None
-    sizes = first.attributes.size, second.attributes.size
+    same = first.attributes.size == second.attributes.size
     if rng.random() < 0.5:
-        return Query("comparison", "same_size", "yes" if sizes[0] == sizes[1] else "no", a, b)
-    if sizes[0] == sizes[1]:
+        return Query("comparison", "same_size", _yes(same), a, b)
+    if same:
         return None
-    form = SIZES[int(rng.random() * 2)]
-    return Query("comparison", "larger" if form == "large" else "smaller", "yes" if sizes[0] == form else "no", a, b)
+    size, form = (("large", "larger"), ("small", "smaller"))[int(rng.random() * 2)]
+    return Query("comparison", form, _yes(first.attributes.size == size), a, b)
 
 
-def relation(rng: Random, things: Things, pairs: frozenset[Pair]) -> Query | None:
+def relation(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query | None:
     """Left of, right of, above, below; and what stands at the far end."""
     if len(things) < 2:
         return None
@@ -153,59 +133,64 @@ def relation(rng: Random, things: Things, pairs: frozenset[Pair]) -> Query | Non
     gap = second.y - first.y if upright else second.x - first.x
     if upright and abs(gap) < MARGIN_Y:
         return None
-    a, b = _reference(rng, things, first), _reference(rng, things, second)
+    a, b = _reference(rng, things, first, _REFERENCES), _reference(rng, things, second, _REFERENCES)
     if a is None or b is None:
         return None
     before = rng.random() < 0.5
     form = (("above", "below") if upright else ("left", "right"))[0 if before else 1]
-    return Query("relation", form, "yes" if (gap > 0) == before else "no", a, b)
+    return Query("relation", form, _yes((gap > 0) == before), a, b)
 
 
 def _extreme(rng: Random, things: Things, upright: bool) -> Query | None:
-    ranked = sorted(things, key=lambda thing: thing.y) if upright else list(things)
-    last = rng.random() < 0.5
-    if upright and abs(ranked[-1 if last else 0].y - ranked[-2 if last else 1].y) < MARGIN_Y:
+    ranked = sorted(things, key=_height) if upright else list(things)
+    if rng.random() < 0.5:
+        end, outer, inner = ("topmost" if upright else "leftmost"), ranked[0], ranked[1]
+    else:
+        end, outer, inner = ("bottommost" if upright else "rightmost"), ranked[-1], ranked[-2]
+    if upright and abs(outer.y - inner.y) < MARGIN_Y:
         return None
-    end = (("topmost", "bottommost") if upright else ("leftmost", "rightmost"))[last]
-    asked = ("colour", "shape")[int(rng.random() * 2)]
-    attributes = ranked[-1 if last else 0].attributes
-    return Query("relation", f"{end}_{asked}", (attributes.colour if asked == "colour" else attributes.shape) or "")
+    asked, which = (("colour", _COLOUR), ("shape", _SHAPE))[int(rng.random() * 2)]
+    return Query("relation", f"{end}_{asked}", outer.attributes[which] or "")
 
 
-KINDS: tuple[Ask, ...] = (
-    existence,
-    count,
-    _asking(_COLOUR, "colour"),
-    _asking(_SHAPE, "shape"),
-    comparison,
-    relation,
-    _asking(_SIZE, "size"),
-    _asking(_TEXTURE, "texture"),
-)
+def _reference(rng: Random, things: Things, thing: Thing, allowed: tuple[Told, ...]) -> Attributes | None:
+    """Words that fit this thing and no other; None where there are none."""
+    start = int(rng.random() * len(allowed))
+    for told in allowed[start:] + allowed[:start]:
+        reference = _tell(thing.attributes, told)
+        if _count(things, reference) == 1:
+            return reference
+    return None
 
 
-def _reference(rng: Random, things: Things, thing: Thing, hidden: int = -1) -> Attributes | None:
-    """Words that fit this thing and no other, without the one that is asked for; None where there are none."""
-    start = int(rng.random() * len(_REFERENCES))
-    for step in range(len(_REFERENCES)):
-        told = _REFERENCES[(start + step) % len(_REFERENCES)]
-        if hidden not in told:
-            reference = _tell(thing.attributes, told)
-            if _count(things, reference) == 1:
-                return reference
+def _absent(rng: Random, things: Things, reference: Attributes, held_out: frozenset[Pair]) -> Attributes | None:
+    """The reference with one word changed, so that it fits nothing; None where no such change was found."""
+    told = [which for which in range(4) if reference[which]]
+    sort = (reference.colour, reference.shape) in held_out
+    for _ in range(40):
+        which = told[int(rng.random() * len(told))]
+        other = _changed(reference, which, _pick(rng, _VALUES[which]))
+        if ((other.colour, other.shape) in held_out) == sort and not _count(things, other):
+            return other
     return None
 
 
 def _count(things: Things, reference: Attributes) -> int:
-    return sum(reference.fits(thing.attributes) for thing in things)
+    number = 0
+    for thing in things:
+        number += reference.fits(thing.attributes)
+    return number
 
 
-def _tell(attributes: Attributes, told: tuple[int, ...]) -> Attributes:
-    return Attributes(*(value if which in told else None for which, value in enumerate(attributes)))
+def _tell(attributes: Attributes, told: Told) -> Attributes:
+    size, colour, texture, shape = attributes
+    return Attributes(
+        size if told[0] else None, colour if told[1] else None, texture if told[2] else None, shape if told[3] else None
+    )
 
 
 def _changed(reference: Attributes, which: int, value: str | None) -> Attributes:
-    return Attributes(*(value if i == which else old for i, old in enumerate(reference)))
+    return Attributes(*reference[:which], value, *reference[which + 1 :])
 
 
 def _two(rng: Random, things: Things) -> tuple[Thing, Thing]:
@@ -214,5 +199,56 @@ def _two(rng: Random, things: Things) -> tuple[Thing, Thing]:
     return things[first], things[second + (second >= first)]
 
 
-def _pick(rng: Random, options: tuple[T, ...]) -> T:
+def _height(thing: Thing) -> float:
+    return thing.y
+
+
+def _yes(truth: bool) -> str:
+    return "yes" if truth else "no"
+
+
+def _pick(rng: Random, options: tuple[T, ...] | list[T]) -> T:
     return options[int(rng.random() * len(options))]
+
+
+def _telling(*words: str) -> Told:
+    return "size" in words, "colour" in words, "texture" in words, "shape" in words
+
+
+_OPEN = Attributes()
+_SIZE, _COLOUR, _TEXTURE, _SHAPE = range(4)
+_VALUES = (SIZES, COLOURS, TEXTURES, SHAPES)
+_WORDS = (_telling("size"), _telling("colour"), _telling("texture"), _telling("shape"))
+_TWO_WORDS = (_telling("size", "shape"), _telling("texture", "shape"), _telling("colour", "shape"))
+_EXISTENCE = (
+    _telling("colour", "shape"),
+    _telling("colour", "shape"),
+    _telling("shape"),
+    _telling("colour"),
+    _telling("texture", "shape"),
+    _telling("size", "colour", "shape"),
+)
+_REFERENCES = (
+    _telling(),
+    _telling("shape"),
+    _telling("colour"),
+    _telling("colour", "shape"),
+    _telling("texture", "shape"),
+    _telling("size", "shape"),
+    _telling("size", "colour"),
+    _telling("colour", "texture"),
+    _telling("size", "colour", "shape"),
+    _telling("size", "colour", "texture", "shape"),
+)
+_HIDING = tuple(tuple(told for told in _REFERENCES if not told[which]) for which in range(4))
+"""The references that leave out what is asked for."""
+KINDS: tuple[Ask, ...] = (
+    existence,
+    count,
+    _value(_COLOUR, "colour"),
+    _value(_SHAPE, "shape"),
+    comparison,
+    relation,
+    _value(_SIZE, "size"),
+    _value(_TEXTURE, "texture"),
+)

@@ -1,8 +1,7 @@
 """The shapes as signed distances: negative inside, zero on the edge, in units of a thing's radius.
 
-The distance functions follow Inigo Quilez, "2D distance functions" (https://iquilezles.org/articles/distfunctions2d),
-except that corners stay sharp where a plain maximum of half planes keeps them so, which is what an outline wants.
-`u` points right and `v` down, both `[h, w]`.
+`u` points right and `v` down, both `[h, w]` float32. Distances are exact on both sides of an edge and keep corners sharp
+inside, which is what an outline of even width wants; far outside they are only a lower bound.
 """
 
 from __future__ import annotations
@@ -19,57 +18,56 @@ Distance = Callable[[Field, Field], Field]
 
 def circle(u: Field, v: Field) -> Field:
     """A disc."""
-    return np.sqrt(u * u + v * v) - np.float32(0.95)
+    return np.sqrt(u * u + v * v) - 0.95
 
 
 def square(u: Field, v: Field) -> Field:
     """A square on its side."""
-    return np.maximum(abs(u), abs(v)) - np.float32(0.79)
+    return np.maximum(abs(u), abs(v)) - 0.79
 
 
 def triangle(u: Field, v: Field) -> Field:
     """An equilateral triangle that points up."""
-    w = v - np.float32(0.1)
-    return np.maximum(abs(u) * np.float32(math.sqrt(0.75)) - w * np.float32(0.5), w) - np.float32(0.6)
+    w = v - 0.1
+    return np.maximum(abs(u) * math.sqrt(0.75) - w * 0.5, w) - 0.6
 
 
 def star(u: Field, v: Field) -> Field:
     """A five-pointed star, folded upon itself until one edge is left."""
     across, up = abs(u), -v
     for normal_x, normal_y in _FOLDS:
-        beyond = np.maximum(across * np.float32(normal_x) + up * np.float32(normal_y), 0) * np.float32(2)
-        across, up = across - beyond * np.float32(normal_x), up - beyond * np.float32(normal_y)
-    across = abs(across)
-    return across * np.float32(_EDGE[0]) + (up - np.float32(_TIP)) * np.float32(_EDGE[1])
+        beyond = np.maximum(across * (2 * normal_x) + up * (2 * normal_y), 0)
+        across -= beyond * normal_x
+        up -= beyond * normal_y
+    return abs(across) * _EDGE[0] + up * _EDGE[1] - _TIP * _EDGE[1]
 
 
 def cross(u: Field, v: Field) -> Field:
     """A plus sign."""
     across, down = abs(u), abs(v)
-    return np.maximum(np.maximum(across, down) - np.float32(1.0), np.minimum(across, down) - np.float32(0.39))
+    return np.maximum(np.maximum(across, down) - 1, np.minimum(across, down) - 0.39)
 
 
 def diamond(u: Field, v: Field) -> Field:
     """A rhombus that stands on its point."""
     wide, high = 0.86, 1.2
     scale = 1 / math.hypot(wide, high)
-    return abs(u) * np.float32(high * scale) + abs(v) * np.float32(wide * scale) - np.float32(wide * high * scale)
+    return abs(u) * (high * scale) + abs(v) * (wide * scale) - wide * high * scale
 
 
 def heart(u: Field, v: Field) -> Field:
-    """A heart that stands on its point."""
-    x = abs(u) / _HEART
-    y = np.float32(0.53) - v / _HEART
-    both = np.maximum(x + y, 0) / 2
-    lobe = np.sqrt((x - np.float32(0.25)) ** 2 + (y - np.float32(0.75)) ** 2) - np.float32(math.sqrt(0.125))
-    rest = np.sqrt(np.minimum(x * x + (y - 1) ** 2, (x - both) ** 2 + (y - both) ** 2)) * np.sign(x - y)
-    return np.where(x + y > 1, lobe, rest) * _HEART
+    """A heart: a square that stands on its point, and a disc on each of its upper sides."""
+    half = 0.63
+    across, down = abs(u), v - 0.146 * half
+    aside, over = across - half * math.sqrt(0.5), down + half * math.sqrt(0.5)
+    body = (across + abs(down)) * math.sqrt(0.5)
+    return np.minimum(body, np.sqrt(aside * aside + over * over)) - half
 
 
 def semicircle(u: Field, v: Field) -> Field:
     """The upper half of a disc."""
-    w = v - np.float32(0.5)
-    return np.maximum(np.sqrt(u * u + w * w) - np.float32(1.16), w)
+    w = v - 0.5
+    return np.maximum(np.sqrt(u * u + w * w) - 1.16, w)
 
 
 _TIP, _WAIST = 1.18, 0.56
@@ -77,7 +75,6 @@ _FIFTH = math.tau / 10
 _FOLDS = ((math.cos(_FIFTH), -math.sin(_FIFTH)), (-math.cos(_FIFTH), -math.sin(_FIFTH)))
 _RUN, _RISE = _WAIST * math.sin(_FIFTH), _TIP - _WAIST * math.cos(_FIFTH)
 _EDGE = (_RISE / math.hypot(_RUN, _RISE), _RUN / math.hypot(_RUN, _RISE))
-_HEART = np.float32(1.72)
 
 DISTANCES: dict[str, Distance] = {
     shape.__name__: shape for shape in (circle, square, triangle, star, cross, diamond, heart, semicircle)

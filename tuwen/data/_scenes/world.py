@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations, product
+from itertools import product
 from random import Random
 from typing import NamedTuple
 
@@ -57,7 +57,12 @@ class Attributes(NamedTuple):
 
     def fits(self, other: Attributes) -> bool:
         """Whether everything that is said here is also said there."""
-        return all(mine is None or mine == theirs for mine, theirs in zip(self, other, strict=True))
+        return (
+            (self.size is None or self.size == other.size)
+            and (self.colour is None or self.colour == other.colour)
+            and (self.texture is None or self.texture == other.texture)
+            and (self.shape is None or self.shape == other.shape)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +130,10 @@ class World:
         """A scene of seen pairs, or one where at least one thing has a held-out pair and the others any."""
         fewest, most = self.objects
         count = fewest + int(rng.random() * (most - fewest + 1))
-        while True:
+        places: list[tuple[float, float]] = []
+        while not places:
             kinds = self._kinds(rng, count, held_out)
-            places = _place(rng, [radius * FARTHEST[kind.shape or ""] for kind, radius in kinds])
-            if places:
-                break
+            places = _settle(rng, [radius * FARTHEST[kind.shape or ""] for kind, radius in kinds])
         things = [_thing(rng, kind, radius, x, y) for (kind, radius), (x, y) in zip(kinds, places, strict=True)]
         things.sort(key=_x)
         return Scene(tuple(things), _background(rng))
@@ -160,7 +164,6 @@ class _Pairs:
 
     def __init__(self, pairs: Iterator[Pair] | Collection[Pair]) -> None:
         self.pairs = sorted(pairs)
-        self.known = frozenset(self.pairs)
         self.of_colour = {colour: [pair for pair in self.pairs if pair[0] == colour] for colour in COLOURS}
         self.of_shape = {shape: [pair for pair in self.pairs if pair[1] == shape] for shape in SHAPES}
 
@@ -175,7 +178,7 @@ class _Pairs:
 
 
 def hold_out(seed: int, count: int) -> frozenset[Pair]:
-    """`count` pairs of colour and shape, spread so that no colour and no shape loses more than one pair more than another.
+    """`count` pairs of colour and shape, spread so that no colour (and no shape) loses two pairs more than another.
 
     Walks the table of pairs along its diagonals, rows and columns shuffled by the seed.
     """
@@ -192,22 +195,33 @@ def _x(thing: Thing) -> float:
     return thing.x
 
 
-def _place(rng: Random, radii: list[float], tries: int = 40) -> list[tuple[float, float]]:
-    """Centres where things neither touch nor share a column; empty where none were found."""
-    for _ in range(tries):
-        centres = []
-        for radius in radii:
-            low, span = radius, 1 - 2 * radius
-            centres.append((low + span * rng.random(), low + span * rng.random()))
-        if _apart(centres, radii):
-            return centres
+def _settle(rng: Random, reaches: list[float]) -> list[tuple[float, float]]:
+    """Centres for things that reach so far; empty where, after many attempts, there seems to be no room."""
+    for _ in range(12):
+        if places := _place(rng, reaches):
+            return places
     return []
 
 
-def _apart(centres: list[tuple[float, float]], radii: list[float]) -> bool:
-    for i, j in combinations(range(len(radii)), 2):
-        dx, dy = centres[i][0] - centres[j][0], centres[i][1] - centres[j][1]
-        if abs(dx) < MARGIN_X or math.hypot(dx, dy) < radii[i] + radii[j] + _GAP:
+def _place(rng: Random, reaches: list[float], tries: int = 20) -> list[tuple[float, float]]:
+    """Centres, one after the other, where things neither touch nor share a column; empty where no room was found."""
+    placed: list[tuple[float, float, float]] = []
+    for reach in reaches:
+        span = 1 - 2 * reach
+        for _ in range(tries):
+            x, y = reach + span * rng.random(), reach + span * rng.random()
+            if _free(placed, x, y, reach):
+                placed.append((x, y, reach))
+                break
+        else:
+            return []
+    return [(x, y) for x, y, _ in placed]
+
+
+def _free(placed: list[tuple[float, float, float]], x: float, y: float, reach: float) -> bool:
+    for other_x, other_y, other_reach in placed:
+        dx, dy, least = x - other_x, y - other_y, reach + other_reach + _GAP
+        if -MARGIN_X < dx < MARGIN_X or dx * dx + dy * dy < least * least:
             return False
     return True
 
