@@ -19,9 +19,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from tuwen.core.errors import RecipeError
@@ -31,21 +38,31 @@ C = TypeVar("C", bound=BaseModel)
 PartSpec = dict[str, Any]
 """`{"kind": ..., setting: ...}` as it stands in a recipe."""
 
+KeyPath = tuple[str | int, ...]
+"""Where a setting stands: `("data", "sources", 0, "path")`."""
+
+SAID = "said"
+"""pydantic's type of a fault that is already told in the user's terms."""
+
 
 class PartConfig(BaseModel):
     """Base of every part's `Config`: immutable, and unknown keys are refused with the nearest known one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _refuse_unknown(cls, settings: Any) -> Any:
+    def _refuse_unknown(cls, settings: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         known = list(cls.model_fields)
         unknown = [key for key in settings if key not in known] if isinstance(settings, dict) else []
-        if unknown:
-            faults = [InitErrorDetails(type=_unknown(key, known), loc=(key,), input=settings[key]) for key in unknown]
-            raise ValidationError.from_exception_data(cls.__name__, faults)
-        return settings
+        if not unknown:
+            return handler(settings)
+        said: list[tuple[KeyPath, str]] = [((key,), _unknown(str(key), known)) for key in unknown]
+        try:
+            handler({key: value for key, value in settings.items() if key in known})
+        except ValidationError as error:
+            said += explain(error)
+        raise ValidationError.from_exception_data(cls.__name__, [_fault(path, words) for path, words in said])
 
 
 def names(room: str) -> list[str]:
@@ -108,7 +125,7 @@ class PartOf:
         try:
             module = find_part(self.room, _kind(self.room, kind))
         except RecipeError as error:
-            raise PydanticCustomError("unknown_part", "{reason}", {"reason": str(error)}) from None
+            raise PydanticCustomError(SAID, "{words}", {"words": str(error)}) from None
         return {"kind": kind, **module.Config.model_validate(settings).model_dump(mode="json")}
 
 
@@ -126,7 +143,7 @@ def validate(config: type[C], settings: Mapping[str, Any], where: str) -> C:
         raise RecipeError("\n".join(lines)) from None
 
 
-def explain(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
+def explain(error: ValidationError) -> list[tuple[KeyPath, str]]:
     """The faults that pydantic found, each as the path of its key and a sentence for the user."""
     return [(fault["loc"], _sentence(fault)) for fault in error.errors()]
 
@@ -148,14 +165,17 @@ def _kind(room: str, kind: Any) -> str:
     return kind
 
 
-def _unknown(key: Any, known: list[str]) -> PydanticCustomError:
-    context = {"known": ", ".join(known) or "none", "nearest": nearest(str(key), known)}
-    return PydanticCustomError("unknown_key", "unknown key; known are {known}.{nearest}", context)
+def _unknown(key: str, known: list[str]) -> str:
+    return f"unknown key; known are {', '.join(known) or 'none'}.{nearest(key, known)}"
+
+
+def _fault(path: KeyPath, words: str) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError(SAID, "{words}", {"words": words}), loc=path, input=None)
 
 
 def _sentence(fault: Any) -> str:
-    if fault["type"] in ("unknown_key", "unknown_part"):
-        return str(fault["msg"])
+    if fault["type"] == SAID:
+        return str(fault["ctx"]["words"])
     if fault["type"] == "missing":
         return "is missing"
     if fault["type"] == "value_error":

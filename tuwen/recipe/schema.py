@@ -1,0 +1,76 @@
+"""What a recipe says: one mapping of typed sections. Defaults live in the sections and parts themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from tuwen.core.rooms import PartConfig, PartOf, PartSpec
+from tuwen.models.config import ModelConfig
+from tuwen.prep.images import ImageConfig
+from tuwen.prep.tokens import TokenizerConfig
+from tuwen.recipe.layers import read_file, read_sets
+from tuwen.recipe.library import find_recipe
+from tuwen.recipe.resolve import Resolved, resolve
+from tuwen.recipe.settings import Setting
+from tuwen.train.config import TrainConfig
+
+
+def _name_kinds(parts: Any) -> Any:
+    """A part without `kind` is of the kind that its name says; null takes out a part of the extended recipe."""
+    if not isinstance(parts, dict):
+        return parts
+    kept = {name: part for name, part in parts.items() if part is not None}
+    return {name: {"kind": name, **part} if isinstance(part, dict) else part for name, part in kept.items()}
+
+
+class EvaluateConfig(PartConfig):
+    """What a finished run is measured on.
+
+    splits: of the data; all but `train` where null. samples: at most, of each split.
+    """
+
+    splits: tuple[str, ...] | None = None
+    samples: int = Field(default=2000, ge=1)
+
+
+class Recipe(PartConfig):
+    """A whole system: what it learns from, what it consists of, how it is trained, what it is asked.
+
+    seed: of the first weights and of the tokenizer's sample of texts.
+    data: a part of the room `data`.
+    objectives, tasks: parts by name; one without `kind` is of the kind that its name says, and null takes one out that
+        the extended recipe has.
+    """
+
+    seed: int = Field(default=0, ge=0)
+    data: Annotated[PartSpec, PartOf("data")]
+    image: ImageConfig = ImageConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    model: ModelConfig
+    objectives: Annotated[dict[str, Annotated[PartSpec, PartOf("objectives")]], BeforeValidator(_name_kinds)]
+    tasks: Annotated[dict[str, Annotated[PartSpec, PartOf("tasks")]], BeforeValidator(_name_kinds)]
+    train: TrainConfig
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+
+def load_recipe(
+    name: str | Path = "quickstart", options: Iterable[Setting] = (), sets: Iterable[str] = ()
+) -> Resolved[Recipe]:
+    """Read, merge and check a recipe.
+
+    Args:
+        name: a recipe that comes with Tuwen, a YAML file, or a run folder.
+        options: what command-line options set, the later on top: `Setting.given({"data": {...}}, "--data")`.
+        sets: `a.b=c` as given after `--set`; on top of all.
+
+    Raises:
+        RecipeError: with a line for each fault: where it was set, its key, and what to do.
+    """
+    given = read_file(find_recipe(name))
+    for option in options:
+        given = option.over(given)
+    return resolve(Recipe, read_sets(sets).over(given))
