@@ -117,10 +117,18 @@ class Scenes:
 
     def __getitem__(self, index: int) -> Sample:
         rng = self._rng(index)
-        scene = self.world.scene(rng, self.split == "held_out")
+        scene = self._draw(rng)
+        return self.sample(f"scenes/{self.split}/{index}", scene, rng)
+
+    def scene(self, index: int) -> Scene:
+        """What is in picture `index`."""
+        return self._draw(self._rng(index))
+
+    def sample(self, key: str, scene: Scene, rng: Random) -> Sample:
+        """The picture of any scene and what is said about it; `rng` chooses the words."""
         things = scene.things
         return Sample(
-            key=f"scenes/{self.split}/{index}",
+            key=key,
             image=self.render(scene),
             captions=self._captions(rng, things),
             questions=self._questions(rng, things),
@@ -128,9 +136,8 @@ class Scenes:
             boxes=self._boxes(things),
         )
 
-    def scene(self, index: int) -> Scene:
-        """What is in picture `index`."""
-        return self.world.scene(self._rng(index), self.split == "held_out")
+    def _draw(self, rng: Random) -> Scene:
+        return self.world.scene(rng, held_out=self.split == "held_out")
 
     def _rng(self, index: int) -> Random:
         if not 0 <= index < self._length:
@@ -154,14 +161,13 @@ class Scenes:
         )
 
     def _boxes(self, things: tuple[Thing, ...]) -> tuple[Box, ...]:
-        return tuple(
-            Box(
-                box(thing.attributes.shape or "", thing.x, thing.y, thing.radius, thing.angle),
-                language.describe(thing.attributes),
-            )
-            for thing in things
-            for language in self._languages
-        )
+        texture = self.config.describe_texture
+        boxes = []
+        for thing in things:
+            xyxy = box(thing.attributes.shape or "", thing.x, thing.y, thing.radius, thing.angle)
+            for language in self._languages:
+                boxes.append(Box(xyxy, language.caption((thing,), texture)))
+        return tuple(boxes)
 
 
 def class_names(language: str = "en") -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from tuwen.data._scenes.language import Language, Noun, Words
 from tuwen.data._scenes.world import Attributes
 
@@ -18,9 +20,9 @@ WORDS: Words = {
     "pink": ("粉色", "粉红色"),
     "brown": ("棕色", "褐色"),
     "black": ("黑色",),
-    "solid": ("纯色", "单色"),
+    "solid": ("实心", "纯色"),
     "striped": ("条纹",),
-    "dotted": ("圆点", "波点"),
+    "dotted": ("波点", "圆点"),
     "outlined": ("空心", "镂空"),
     "circle": ("圆形", "圆"),
     "square": ("正方形", "方块"),
@@ -36,13 +38,17 @@ WORDS: Words = {
 
 def phrase(adjectives: list[str], shape: str, after: str) -> str:
     """`一个大的红色条纹圆形`; what would follow the shape in English (`带条纹的`) comes first."""
-    return f"一个{after}{''.join(adjectives)}{shape}"
+    linked = [
+        f"{word}的" if not word.endswith("的") and following.endswith("的") else word
+        for word, following in pairwise([*adjectives, shape])
+    ]
+    return f"一个{after}{''.join(linked)}{shape}"
 
 
 def noun(words: Words, attributes: Attributes) -> Noun:
     """`红色的圆形`, `一个红色的圆形`; definite and plural look like the bare noun."""
     size, colour, texture, shape = (words[value][0] if value else "" for value in attributes)
-    link = "的" if colour and not texture else ""
+    link = "的" if colour and not size and not texture else ""
     text = f"{size}{colour}{texture}{link}{shape or words['thing'][0]}"
     return Noun(text, f"一个{text}", text, text)
 

@@ -137,7 +137,10 @@ ENGLISH = Language(
         "above": ("Is {a.the} above {b.the}?", "Is {a.the} higher up than {b.the}?"),
         "below": ("Is {a.the} below {b.the}?", "Is {a.the} lower down than {b.the}?"),
         "leftmost_colour": ("What colour is the object on the far left?", "What is the colour of the leftmost object?"),
-        "rightmost_colour": ("What colour is the object on the far right?", "What is the colour of the rightmost object?"),
+        "rightmost_colour": (
+            "What colour is the object on the far right?",
+            "What is the colour of the rightmost object?",
+        ),
         "leftmost_shape": ("What shape is the object on the far left?", "What is the shape of the leftmost object?"),
         "rightmost_shape": ("What shape is the object on the far right?", "What is the shape of the rightmost object?"),
         "topmost_colour": ("What colour is the object at the top?", "What is the colour of the highest object?"),

@@ -1,7 +1,7 @@
 """What the two languages have in common: phrases for things, canonical captions and their way back, word choice.
 
-A language is data and three small functions of its grammar; `english.py` and `chinese.py` hold one each, and nothing else
-here knows of either.
+A language is data and a few small functions of its grammar; `english.py` and `chinese.py` hold one each, and nothing
+else knows of either.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class Language:
     """One language.
 
     code: `en`, `zh`.
-    words: every attribute value's words, the canonical one first.
-    adjective_orders: orders of size, colour and texture that a paraphrase may take, as indices; the canonical first.
-    phrase: size, colour, texture and shape words (in the given order) to a phrase with its article or measure word.
-    texture_after: texture words that follow the shape instead (`with stripes`), or nothing where there are none.
-    noun: a reference to its forms.
-    join: phrases to a list.
-    captions: by number of things, sentences with `{list}`, `{reversed}` or the phrases by number from left to right.
-    above: sentences for a pair of which the first is above the second.
-    questions: by form, templates with `{a}` and `{b}` as `Noun`s.
-    answers: every answer's word; a value that is not listed is its own canonical word.
+    words: every attribute value's words, the canonical one first; `thing` is what has no shape named.
+    textures_after: for textures, what may be said after the shape instead (`with stripes`).
+    adjective_orders: orders of size, colour and texture, as indices, that a paraphrase may take.
+    phrase: adjectives, a shape and what comes after it, to a phrase with its article or measure word.
+    noun: words and a reference, to its forms.
+    join, split: phrases to a list, and back.
+    captions: by number of things, sentences with `{list}`, `{reversed}`, or phrases by number from left to right.
+    above: sentences for two things of which `{0}` is above `{1}`.
+    questions: by form, sentences with the `Noun`s `{a}` and `{b}`.
+    answers: the words for answers that are not the canonical word of an attribute.
     """
 
     code: str
@@ -58,14 +58,16 @@ class Language:
     answers: Mapping[str, str]
     _phrases: dict[Attributes, str] = field(default_factory=dict)
     _nouns: dict[Attributes, Noun] = field(default_factory=dict)
+    _meanings: dict[str, Attributes] = field(default_factory=dict)
 
     def describe(self, attributes: Attributes) -> str:
-        """The canonical phrase of what is known of a thing; a solid texture is left unsaid."""
+        """The canonical phrase for a thing; a solid texture is left unsaid."""
         known = self._phrases.get(attributes)
         if known is None:
-            said = attributes._replace(texture=None) if attributes.texture == "solid" else attributes
-            adjectives = [self.words[value][0] for value in said[:3] if value]
-            known = self._phrases[attributes] = self.phrase(adjectives, self.words[said.shape or "thing"][0], "")
+            size, colour, texture, shape = attributes
+            told = [value for value in (size, colour, None if texture == "solid" else texture) if value]
+            known = self.phrase([self.words[value][0] for value in told], self.words[shape or "thing"][0], "")
+            self._phrases[attributes] = known
         return known
 
     def refer(self, attributes: Attributes) -> Noun:
@@ -120,18 +122,15 @@ class Language:
         """`red circle`, `红色的圆形`: the name of a class."""
         return self.refer(Attributes(colour=colour, shape=shape)).bare
 
-    def parse(self, caption: str) -> tuple[Attributes, ...] | None:
-        """What a canonical caption says, thing by thing from left to right; None where it is not one.
+    def parse(self, caption: str) -> list[Attributes | None]:
+        """What a canonical caption says, thing by thing from left to right; None for a phrase that says nothing known.
 
         A texture that is left unsaid reads as solid.
         """
-        meanings = self._meanings()
-        things = tuple(meanings.get(phrase) for phrase in self.split(caption))
-        return None if None in things else tuple(thing for thing in things if thing)
-
-    def _meanings(self) -> dict[str, Attributes]:
-        every = (Attributes(*values) for values in product(SIZES, COLOURS, TEXTURES, SHAPES))
-        return {self.describe(attributes): attributes for attributes in every}
+        if not self._meanings:
+            every = (Attributes(*values) for values in product(SIZES, COLOURS, TEXTURES, SHAPES))
+            self._meanings.update((self.describe(attributes), attributes) for attributes in every)
+        return [self._meanings.get(phrase) for phrase in self.split(caption)]
 
 
 def _said(thing: Thing, describe_texture: bool) -> Attributes:

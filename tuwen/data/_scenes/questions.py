@@ -1,9 +1,9 @@
 """Questions about a scene, before any language: what is asked, of which things, and the answer.
 
 For each kind the answer is drawn first and a question is looked for that has it, so that the question alone says as
-little as possible. A thing is referred to only by words that fit no other thing of the scene. A pair of colour and shape
-that is not there is named only in place of one of its own sort, seen or held out: training never reads of a held-out
-pair, and where there are some, being held out does not give the answer away.
+little as possible. A thing is referred to only by words that fit no other thing of the scene. A pair of colour and
+shape that is not there is named only in place of one of its own sort, seen or held out: training never reads of a
+held-out pair, and elsewhere being held out does not give the answer away.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ Told = tuple[bool, bool, bool, bool]
 """Which of size, colour, texture and shape a reference tells."""
 
 
+_OPEN = Attributes()
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A question: `form` says what is asked of `a` (and `b`); `answer` is a value, a number, or yes or no."""
@@ -28,8 +31,8 @@ class Query:
     kind: str
     form: str
     answer: str
-    a: Attributes = Attributes()
-    b: Attributes = Attributes()
+    a: Attributes = _OPEN
+    b: Attributes = _OPEN
 
 
 Ask = Callable[[Random, Things, frozenset[Pair]], Query | None]
@@ -215,7 +218,6 @@ def _telling(*words: str) -> Told:
     return "size" in words, "colour" in words, "texture" in words, "shape" in words
 
 
-_OPEN = Attributes()
 _SIZE, _COLOUR, _TEXTURE, _SHAPE = range(4)
 _VALUES = (SIZES, COLOURS, TEXTURES, SHAPES)
 _WORDS = (_telling("size"), _telling("colour"), _telling("texture"), _telling("shape"))

@@ -1,7 +1,7 @@
 """The shapes as signed distances: negative inside, zero on the edge, in units of a thing's radius.
 
-`u` points right and `v` down, both `[h, w]` float32. Distances are exact on both sides of an edge and keep corners sharp
-inside, which is what an outline of even width wants; far outside they are only a lower bound.
+`u` points right and `v` down, both `[h, w]` float32. Distances are exact near an edge and keep corners sharp inside,
+which is what an outline of even width wants; far away they are only a lower bound.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Distance = Callable[[Field, Field], Field]
 
 def circle(u: Field, v: Field) -> Field:
     """A disc."""
-    return np.sqrt(u * u + v * v) - 0.95
+    return _length(u, v) - 0.95
 
 
 def square(u: Field, v: Field) -> Field:
@@ -56,18 +56,23 @@ def diamond(u: Field, v: Field) -> Field:
 
 
 def heart(u: Field, v: Field) -> Field:
-    """A heart: a square that stands on its point, and a disc on each of its upper sides."""
+    """A heart: a square that stands on its point, with half a disc on each of its upper sides."""
     half = 0.63
+    corner, middle = half * math.sqrt(2), half * math.sqrt(0.5)
     across, down = abs(u), v - 0.146 * half
-    aside, over = across - half * math.sqrt(0.5), down + half * math.sqrt(0.5)
-    body = (across + abs(down)) * math.sqrt(0.5)
-    return np.minimum(body, np.sqrt(aside * aside + over * over)) - half
+    disc = _length(across - middle, down + middle) - half
+    body = np.maximum((across + down) * math.sqrt(0.5) - half, -_length(across, down + corner))
+    return np.where(across - down > corner, disc, body)
 
 
 def semicircle(u: Field, v: Field) -> Field:
     """The upper half of a disc."""
     w = v - 0.5
-    return np.maximum(np.sqrt(u * u + w * w) - 1.16, w)
+    return np.maximum(_length(u, w) - 1.16, w)
+
+
+def _length(x: Field, y: Field) -> Field:
+    return np.sqrt(x * x + y * y)
 
 
 _TIP, _WAIST = 1.18, 0.56
