@@ -1,0 +1,112 @@
+"""Pictures to the model's uint8 squares. They are normalised on the device, by the model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from tuwen.core.rooms import PartConfig
+from tuwen.core.sample import Picture
+from tuwen.prep.cropping import Interpolation, Region, Resize, lay, random_crop, random_shift, whole
+from tuwen.prep.decoding import REDUCTIONS, EncodedPicture, read
+
+Byte = Annotated[int, Field(ge=0, le=255)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class ImageConfig(PartConfig):
+    """How a picture is made to fit the model.
+
+    size: side of the model's square, in pixels.
+    resize: `squash` the whole picture into it, `crop` its largest centred square, or `pad` it with `background`.
+    interpolation: how pixels are resampled, always anti-aliased.
+    background: RGB; what transparent pictures are laid upon, and what pads.
+    augment: in training alone. `crop`: a random part of the picture, of an area in `scale` (as a share) and stretched
+        by up to `ratio`. `shift`: the whole, moved by up to `shift` (as a share of its side) and zoomed as in `zoom`.
+    flip: whether training mirrors every other picture. Off, because texts speak of left and right.
+    max_megapixels: larger pictures are refused unread, but for JPEGs that can be decoded smaller than that.
+    mean, std: the model reads `(pixel / 255 - mean) / std`, for red, green and blue.
+    """
+
+    size: int = Field(128, ge=1, le=4096)
+    resize: Resize = "squash"
+    interpolation: Interpolation = "bilinear"
+    background: tuple[Byte, Byte, Byte] = (255, 255, 255)
+    augment: Literal["none", "crop", "shift"] = "none"
+    scale: tuple[Positive, Annotated[float, Field(gt=0, le=1)]] = (0.5, 1.0)
+    ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3)
+    shift: float = Field(0.1, ge=0, lt=0.5)
+    zoom: tuple[Positive, Positive] = (0.9, 1.1)
+    flip: bool = False
+    max_megapixels: float = Field(100, gt=0)
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[Positive, Positive, Positive] = (0.5, 0.5, 0.5)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name, (low, high) in {"scale": self.scale, "ratio": self.ratio, "zoom": self.zoom}.items():
+            if low > high:
+                raise ValueError(f"{name} is [least, most]; turn {[low, high]} round")
+        return self
+
+
+class ImagePrep:
+    """Makes any picture the model's square, in training (with augmentation) and in use by the same path."""
+
+    def __init__(self, config: ImageConfig) -> None:
+        self.config = config
+        self._max_pixels = round(config.max_megapixels * 1e6)
+
+    def decode(self, picture: Picture, key: str) -> NDArray[np.uint8]:
+        """The whole picture, `[H, W, 3]` uint8, RGB, upright. A JPEG over `max_megapixels` comes out smaller.
+
+        Raises:
+            SampleError: it is missing, unreadable, broken or too large.
+        """
+        found = read(picture, key)
+        if isinstance(found, np.ndarray):
+            return found
+        return EncodedPicture(found, key, self._max_pixels).decode(self.config.background)
+
+    def __call__(self, picture: Picture, key: str, rng: np.random.Generator | None) -> NDArray[np.uint8]:
+        """The model's square, `[size, size, 3]` uint8, RGB.
+
+        Args:
+            picture: pixels, a file's bytes or its path. Pixels that need no change are handed on, not copied.
+            key: names the sample in errors.
+            rng: draws the augmentation; None for evaluation and use, which have none.
+
+        Raises:
+            SampleError: it is missing, unreadable, broken or too large.
+        """
+        found = read(picture, key)
+        if isinstance(found, np.ndarray):
+            height, width, _ = found.shape
+            square = self._lay(found, self._region(width, height, rng), (width, height))
+        else:
+            square = self._decode_and_lay(EncodedPicture(found, key, self._max_pixels), rng)
+        mirrored = self.config.flip and rng is not None and rng.random() < 0.5
+        return np.ascontiguousarray(square[:, ::-1]) if mirrored else square
+
+    def _decode_and_lay(self, file: EncodedPicture, rng: np.random.Generator | None) -> NDArray[np.uint8]:
+        """Choose the region first, so that no more pixels are decoded than it needs."""
+        region = self._region(file.width, file.height, rng)
+        enough = min(region.width, region.height) / self.config.size
+        reduction = next((factor for factor in REDUCTIONS if factor <= enough), 1)
+        return self._lay(file.decode(self.config.background, reduction), region, (file.width, file.height))
+
+    def _region(self, width: int, height: int, rng: np.random.Generator | None) -> Region:
+        config = self.config
+        if rng is not None and config.augment == "crop":
+            return random_crop(width, height, config.resize, rng, config.scale, config.ratio)
+        seen = whole(width, height, config.resize)
+        if rng is not None and config.augment == "shift":
+            return random_shift(seen, rng, config.shift, config.zoom)
+        return seen
+
+    def _lay(self, pixels: NDArray[np.uint8], region: Region, frame: tuple[int, int]) -> NDArray[np.uint8]:
+        config = self.config
+        return lay(pixels, region, frame, config.size, config.background, config.interpolation)
