@@ -8,12 +8,12 @@ and shape are held out: `train` and `test` never show or name them, `held_out` a
 from __future__ import annotations
 
 from random import Random
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from tuwen.core.rooms import PartConfig
-from tuwen.core.sample import Box, Caption, Question, Sample, Splits
+from tuwen.core.sample import Box, Caption, Question, Sample
 from tuwen.data._scenes.chinese import CHINESE
 from tuwen.data._scenes.english import ENGLISH
 from tuwen.data._scenes.language import Language
@@ -28,6 +28,7 @@ from tuwen.data._scenes.world import (
     Attributes,
     Background,
     Pair,
+    Reference,
     Scene,
     Thing,
     World,
@@ -43,6 +44,7 @@ __all__ = [
     "Background",
     "Config",
     "Query",
+    "Reference",
     "Renderer",
     "Scene",
     "Scenes",
@@ -76,21 +78,29 @@ class Config(PartConfig):
     objects: tuple[Annotated[int, Field(ge=1, le=4)], Annotated[int, Field(ge=1, le=4)]] = (1, 3)
     seed: int = Field(0, ge=0)
     holdout: float = Field(0.2, ge=0, le=0.5)
-    languages: tuple[Literal["en", "zh"], ...] = ("en", "zh")
+    languages: tuple[Literal["en", "zh"], ...] = Field(("en", "zh"), min_length=1)
     describe_texture: bool = True
     paraphrases: int = Field(1, ge=0, le=16)
     questions: int = Field(2, ge=0, le=16)
     train_scenes: int = Field(1_000_000, ge=1, lt=2**40)
     test_scenes: int = Field(2_000, ge=1, lt=2**40)
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.objects[0] > self.objects[1]:
-            raise ValueError(f"objects are [fewest, most]; turn {list(self.objects)} round")
-        return self
+    @field_validator("objects")
+    @classmethod
+    def _in_order(cls, objects: tuple[int, int]) -> tuple[int, int]:
+        if objects[0] > objects[1]:
+            raise ValueError("give the fewest things first, then the most")
+        return objects
+
+    @field_validator("languages")
+    @classmethod
+    def _each_once(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(languages)) < len(languages):
+            raise ValueError("name each language once")
+        return languages
 
 
-def build(config: Config, context: Any = None) -> Splits:
+def build(config: Config, context: Any = None) -> dict[str, Scenes]:
     """`train` and `test`, and `held_out` unless nothing is held out."""
     world = World(config.objects, config.seed, config.holdout)
     names = _SPLITS if world.held_out_pairs else _SPLITS[:2]
@@ -164,7 +174,7 @@ class Scenes:
         texture = self.config.describe_texture
         boxes = []
         for thing in things:
-            xyxy = box(thing.attributes.shape or "", thing.x, thing.y, thing.radius, thing.angle)
+            xyxy = box(thing.attributes.shape, thing.x, thing.y, thing.radius, thing.angle)
             for language in self._languages:
                 boxes.append(Box(xyxy, language.caption((thing,), texture)))
         return tuple(boxes)

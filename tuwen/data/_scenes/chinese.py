@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from tuwen.data._scenes.language import Language, Noun, Words
-from tuwen.data._scenes.world import Attributes
+from tuwen.data._scenes.world import Reference
 
 WORDS: Words = {
     "small": ("小的", "小小的", "较小的"),
@@ -45,9 +45,9 @@ def phrase(adjectives: list[str], shape: str, after: str) -> str:
     return f"一个{after}{''.join(linked)}{shape}"
 
 
-def noun(words: Words, attributes: Attributes) -> Noun:
+def noun(words: Words, reference: Reference) -> Noun:
     """`红色的圆形`, `一个红色的圆形`; definite and plural look like the bare noun."""
-    size, colour, texture, shape = (words[value][0] if value else "" for value in attributes)
+    size, colour, texture, shape = (words[value][0] if value else "" for value in reference)
     link = "的" if colour and not size and not texture else ""
     text = f"{size}{colour}{texture}{link}{shape or words['thing'][0]}"
     return Noun(text, f"一个{text}", text, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuwen.data._scenes.language import Language, Noun, Words
-from tuwen.data._scenes.world import Attributes
+from tuwen.data._scenes.world import Reference
 
 WORDS: Words = {
     "small": ("small", "little", "tiny"),
@@ -41,10 +41,10 @@ def phrase(adjectives: list[str], shape: str, after: str) -> str:
     return f"{article} {text} {after}" if after else f"{article} {text}"
 
 
-def noun(words: Words, attributes: Attributes) -> Noun:
+def noun(words: Words, reference: Reference) -> Noun:
     """`a red circle`, `the red circle`, `red circles`."""
-    adjectives = [words[value][0] for value in attributes[:3] if value]
-    shape = words[attributes.shape or "thing"][0]
+    adjectives = [words[value][0] for value in reference[:3] if value]
+    shape = words[reference.shape or "thing"][0]
     text = " ".join([*adjectives, shape])
     plural = "crosses" if shape == "cross" else f"{shape}s"
     return Noun(text, phrase(adjectives, shape, ""), f"the {text}", " ".join([*adjectives, plural]))

@@ -12,7 +12,7 @@ from itertools import product
 from random import Random
 
 from tuwen.data._scenes.questions import Query
-from tuwen.data._scenes.world import COLOURS, MARGIN_Y, SHAPES, SIZES, TEXTURES, Attributes, Thing
+from tuwen.data._scenes.world import COLOURS, MARGIN_Y, SHAPES, SIZES, TEXTURES, Attributes, Reference, Thing
 
 Words = Mapping[str, tuple[str, ...]]
 
@@ -49,7 +49,7 @@ class Language:
     textures_after: Words
     adjective_orders: tuple[tuple[int, int, int], ...]
     phrase: Callable[[list[str], str, str], str]
-    noun: Callable[[Words, Attributes], Noun]
+    noun: Callable[[Words, Reference], Noun]
     join: Callable[[list[str]], str]
     split: Callable[[str], list[str]]
     captions: Mapping[int, tuple[str, ...]]
@@ -57,7 +57,7 @@ class Language:
     questions: Mapping[str, tuple[str, ...]]
     answers: Mapping[str, str]
     _phrases: dict[Attributes, str] = field(default_factory=dict)
-    _nouns: dict[Attributes, Noun] = field(default_factory=dict)
+    _nouns: dict[Reference, Noun] = field(default_factory=dict)
     _meanings: dict[str, Attributes] = field(default_factory=dict)
 
     def describe(self, attributes: Attributes) -> str:
@@ -65,16 +65,16 @@ class Language:
         known = self._phrases.get(attributes)
         if known is None:
             size, colour, texture, shape = attributes
-            told = [value for value in (size, colour, None if texture == "solid" else texture) if value]
-            known = self.phrase([self.words[value][0] for value in told], self.words[shape or "thing"][0], "")
+            told = (size, colour) if texture == "solid" else (size, colour, texture)
+            known = self.phrase([self.words[value][0] for value in told], self.words[shape][0], "")
             self._phrases[attributes] = known
         return known
 
-    def refer(self, attributes: Attributes) -> Noun:
+    def refer(self, reference: Reference) -> Noun:
         """The forms of a reference."""
-        known = self._nouns.get(attributes)
+        known = self._nouns.get(reference)
         if known is None:
-            known = self._nouns[attributes] = self.noun(self.words, attributes)
+            known = self._nouns[reference] = self.noun(self.words, reference)
         return known
 
     def caption(self, things: tuple[Thing, ...], describe_texture: bool = True) -> str:
@@ -84,15 +84,15 @@ class Language:
     def reword(self, rng: Random, thing: Thing, describe_texture: bool = True) -> str:
         """A phrase for a thing in other words and another order."""
         size, colour, texture, shape = thing.attributes
-        words = [_pick(rng, self.words[size or ""]), _pick(rng, self.words[colour or ""]), ""]
+        words = [_pick(rng, self.words[size]), _pick(rng, self.words[colour]), ""]
         after = ""
         if describe_texture and (texture != "solid" or rng.random() < 0.25):
             if texture in self.textures_after and rng.random() < 0.4:
                 after = _pick(rng, self.textures_after[texture])
             else:
-                words[2] = _pick(rng, self.words[texture or ""])
+                words[2] = _pick(rng, self.words[texture])
         order = self.adjective_orders[int(rng.random() * len(self.adjective_orders))]
-        return self.phrase([words[i] for i in order if words[i]], _pick(rng, self.words[shape or ""]), after)
+        return self.phrase([words[i] for i in order if words[i]], _pick(rng, self.words[shape]), after)
 
     def paraphrase(self, rng: Random, things: tuple[Thing, ...], describe_texture: bool = True) -> str:
         """A caption in other words that is true of the scene and tells every thing."""
@@ -116,11 +116,11 @@ class Language:
 
     def prompt(self, colour: str, shape: str) -> str:
         """`a red circle`, `一个红色的圆形`: a text for a class."""
-        return self.refer(Attributes(colour=colour, shape=shape)).one
+        return self.refer(Reference(colour=colour, shape=shape)).one
 
     def name(self, colour: str, shape: str) -> str:
         """`red circle`, `红色的圆形`: the name of a class."""
-        return self.refer(Attributes(colour=colour, shape=shape)).bare
+        return self.refer(Reference(colour=colour, shape=shape)).bare
 
     def parse(self, caption: str) -> list[Attributes | None]:
         """What a canonical caption says, thing by thing from left to right; None for a phrase that says nothing known.
@@ -134,7 +134,7 @@ class Language:
 
 
 def _said(thing: Thing, describe_texture: bool) -> Attributes:
-    return thing.attributes if describe_texture else thing.attributes._replace(texture=None)
+    return thing.attributes if describe_texture else thing.attributes._replace(texture="solid")
 
 
 def _stacked(things: tuple[Thing, ...]) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
-from tuwen.data._scenes.world import COLOURS, MARGIN_Y, SHAPES, SIZES, TEXTURES, Attributes, Pair, Thing
+from tuwen.data._scenes.world import COLOURS, MARGIN_Y, SHAPES, SIZES, TEXTURES, Attributes, Pair, Reference, Thing
 
 T = TypeVar("T")
 Things = tuple[Thing, ...]
@@ -21,7 +21,7 @@ Told = tuple[bool, bool, bool, bool]
 """Which of size, colour, texture and shape a reference tells."""
 
 
-_OPEN = Attributes()
+_OPEN = Reference()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Query:
     kind: str
     form: str
     answer: str
-    a: Attributes = _OPEN
-    b: Attributes = _OPEN
+    a: Reference = _OPEN
+    b: Reference = _OPEN
 
 
 Ask = Callable[[Random, Things, frozenset[Pair]], Query | None]
@@ -69,7 +69,7 @@ def count(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query | Non
     if choice < 0.15:
         return Query("count", "count", str(len(things)))
     told = _WORDS if choice < 0.75 else _TWO_WORDS
-    by_number: dict[int, list[Attributes]] = {}
+    by_number: dict[int, list[Reference]] = {}
     for thing in things:
         for words in told:
             reference = _tell(thing.attributes, words)
@@ -85,7 +85,7 @@ def _value(which: int, kind: str) -> Ask:
     def ask(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query | None:
         thing = _pick(rng, things)
         reference = _reference(rng, things, thing, _HIDING[which])
-        return Query(kind, kind, thing.attributes[which] or "", reference) if reference else None
+        return Query(kind, kind, thing.attributes[which], reference) if reference else None
 
     return ask
 
@@ -153,10 +153,10 @@ def _extreme(rng: Random, things: Things, upright: bool) -> Query | None:
     if upright and abs(outer.y - inner.y) < MARGIN_Y:
         return None
     asked, which = (("colour", _COLOUR), ("shape", _SHAPE))[int(rng.random() * 2)]
-    return Query("relation", f"{end}_{asked}", outer.attributes[which] or "")
+    return Query("relation", f"{end}_{asked}", outer.attributes[which])
 
 
-def _reference(rng: Random, things: Things, thing: Thing, allowed: tuple[Told, ...]) -> Attributes | None:
+def _reference(rng: Random, things: Things, thing: Thing, allowed: tuple[Told, ...]) -> Reference | None:
     """Words that fit this thing and no other; None where there are none."""
     start = int(rng.random() * len(allowed))
     for told in allowed[start:] + allowed[:start]:
@@ -166,7 +166,7 @@ def _reference(rng: Random, things: Things, thing: Thing, allowed: tuple[Told, .
     return None
 
 
-def _absent(rng: Random, things: Things, reference: Attributes, held_out: frozenset[Pair]) -> Attributes | None:
+def _absent(rng: Random, things: Things, reference: Reference, held_out: frozenset[Pair]) -> Reference | None:
     """The reference with one word changed, so that it fits nothing; None where no such change was found."""
     told = [which for which in range(4) if reference[which]]
     sort = (reference.colour, reference.shape) in held_out
@@ -178,22 +178,24 @@ def _absent(rng: Random, things: Things, reference: Attributes, held_out: frozen
     return None
 
 
-def _count(things: Things, reference: Attributes) -> int:
+def _count(things: Things, reference: Reference) -> int:
     number = 0
     for thing in things:
         number += reference.fits(thing.attributes)
     return number
 
 
-def _tell(attributes: Attributes, told: Told) -> Attributes:
+def _tell(attributes: Attributes, told: Told) -> Reference:
     size, colour, texture, shape = attributes
-    return Attributes(
+    return Reference(
         size if told[0] else None, colour if told[1] else None, texture if told[2] else None, shape if told[3] else None
     )
 
 
-def _changed(reference: Attributes, which: int, value: str | None) -> Attributes:
-    return Attributes(*reference[:which], value, *reference[which + 1 :])
+def _changed(reference: Reference, which: int, value: str | None) -> Reference:
+    told = list(reference)
+    told[which] = value
+    return Reference(*told)
 
 
 def _two(rng: Random, things: Things) -> tuple[Thing, Thing]:

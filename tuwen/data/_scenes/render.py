@@ -58,7 +58,7 @@ class Renderer:
     def _draw(self, canvas: Field, thing: Thing) -> None:
         size = self.size
         look, radius = thing.attributes, thing.radius
-        shape, scale, texture = look.shape or "", look.size or "", look.texture
+        shape, scale, texture = look.shape, look.size, look.texture
         left, top, right, bottom = box(shape, thing.x, thing.y, radius, thing.angle)
         first, last = max(0, int(left * size) - 1), min(size, int(right * size) + 2)
         above, below = max(0, int(top * size) - 1), min(size, int(bottom * size) + 2)
@@ -85,7 +85,7 @@ class Renderer:
 
     def _gaps(self, thing: Thing, u: Field, v: Field) -> Field:
         """How deep, in pixels, a place lies in a pale stripe or dot."""
-        scale = thing.attributes.size or ""
+        scale = thing.attributes.size
         cos, sin = math.cos(thing.grain) * thing.radius, math.sin(thing.grain) * thing.radius
         if thing.attributes.texture == "striped":
             period = _STRIPE[scale]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+Field = NDArray[Any]
+"""A float32 number for every pixel of a window."""
 Distance = Callable[[Field, Field], Field]
 
 
@@ -23,28 +25,28 @@ def circle(u: Field, v: Field) -> Field:
 
 def square(u: Field, v: Field) -> Field:
     """A square on its side."""
-    return np.maximum(abs(u), abs(v)) - 0.79
+    return np.maximum(np.abs(u), np.abs(v)) - 0.79
 
 
 def triangle(u: Field, v: Field) -> Field:
     """An equilateral triangle that points up."""
     w = v - 0.1
-    return np.maximum(abs(u) * math.sqrt(0.75) - w * 0.5, w) - 0.6
+    return np.maximum(np.abs(u) * math.sqrt(0.75) - w * 0.5, w) - 0.6
 
 
 def star(u: Field, v: Field) -> Field:
     """A five-pointed star, folded upon itself until one edge is left."""
-    across, up = abs(u), -v
+    across, up = np.abs(u), -v
     for normal_x, normal_y in _FOLDS:
         beyond = np.maximum(across * (2 * normal_x) + up * (2 * normal_y), 0)
         across -= beyond * normal_x
         up -= beyond * normal_y
-    return abs(across) * _EDGE[0] + up * _EDGE[1] - _TIP * _EDGE[1]
+    return np.abs(across) * _EDGE[0] + up * _EDGE[1] - _TIP * _EDGE[1]
 
 
 def cross(u: Field, v: Field) -> Field:
     """A plus sign."""
-    across, down = abs(u), abs(v)
+    across, down = np.abs(u), np.abs(v)
     return np.maximum(np.maximum(across, down) - 1, np.minimum(across, down) - 0.39)
 
 
@@ -52,14 +54,14 @@ def diamond(u: Field, v: Field) -> Field:
     """A rhombus that stands on its point."""
     wide, high = 0.86, 1.2
     scale = 1 / math.hypot(wide, high)
-    return abs(u) * (high * scale) + abs(v) * (wide * scale) - wide * high * scale
+    return np.abs(u) * (high * scale) + np.abs(v) * (wide * scale) - wide * high * scale
 
 
 def heart(u: Field, v: Field) -> Field:
     """A heart: a square that stands on its point, with half a disc on each of its upper sides."""
     half = 0.63
     corner, middle = half * math.sqrt(2), half * math.sqrt(0.5)
-    across, down = abs(u), v - 0.146 * half
+    across, down = np.abs(u), v - 0.146 * half
     disc = _length(across - middle, down + middle) - half
     body = np.maximum((across + down) * math.sqrt(0.5) - half, -_length(across, down + corner))
     return np.where(across - down > corner, disc, body)

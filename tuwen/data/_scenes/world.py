@@ -48,20 +48,29 @@ Pair = tuple[str, str]
 
 
 class Attributes(NamedTuple):
-    """What can be said of one thing; None is left open, so that the same tuple also serves as a reference."""
+    """What one thing is like."""
+
+    size: str
+    colour: str
+    texture: str
+    shape: str
+
+
+class Reference(NamedTuple):
+    """What is said of things; None is left open."""
 
     size: str | None = None
     colour: str | None = None
     texture: str | None = None
     shape: str | None = None
 
-    def fits(self, other: Attributes) -> bool:
-        """Whether everything that is said here is also said there."""
+    def fits(self, thing: Attributes) -> bool:
+        """Whether all that is said is true of the thing."""
         return (
-            (self.size is None or self.size == other.size)
-            and (self.colour is None or self.colour == other.colour)
-            and (self.texture is None or self.texture == other.texture)
-            and (self.shape is None or self.shape == other.shape)
+            (self.size is None or self.size == thing.size)
+            and (self.colour is None or self.colour == thing.colour)
+            and (self.texture is None or self.texture == thing.texture)
+            and (self.shape is None or self.shape == thing.shape)
         )
 
 
@@ -80,7 +89,7 @@ class Thing:
     @property
     def pair(self) -> Pair:
         """Its colour and shape."""
-        return self.attributes.colour or "", self.attributes.shape or ""
+        return self.attributes.colour, self.attributes.shape
 
     def moved(self, dx: float, dy: float) -> Thing:
         """The same thing elsewhere."""
@@ -133,7 +142,7 @@ class World:
         places: list[tuple[float, float]] = []
         while not places:
             kinds = self._kinds(rng, count, held_out)
-            places = _settle(rng, [radius * FARTHEST[kind.shape or ""] for kind, radius in kinds])
+            places = _settle(rng, [radius * FARTHEST[kind.shape] for kind, radius in kinds])
         things = [_thing(rng, kind, radius, x, y) for (kind, radius), (x, y) in zip(kinds, places, strict=True)]
         things.sort(key=_x)
         return Scene(tuple(things), _background(rng))
@@ -228,7 +237,7 @@ def _free(placed: list[tuple[float, float, float]], x: float, y: float, reach: f
 
 def _thing(rng: Random, attributes: Attributes, radius: float, x: float, y: float) -> Thing:
     draw = rng.random
-    red, green, blue = RGB[attributes.colour or ""]
+    red, green, blue = RGB[attributes.colour]
     light = 0.92 + 0.12 * draw()
     rgb = (_jitter(red * light, draw()), _jitter(green * light, draw()), _jitter(blue * light, draw()))
     return Thing(attributes, x, y, radius, _TILT * (2 * draw() - 1), math.pi * draw(), rgb)
