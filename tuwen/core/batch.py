@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -48,8 +49,15 @@ class TextBatch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> TextBatch:
         """The same texts on another device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> TextBatch:
+        """The same texts in page-locked memory, from which a copy to an accelerator need not wait."""
+        return self._map(Tensor.pin_memory)
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> TextBatch:
         tensors = {name: getattr(self, name) for name in ("ids", "segments", "image", "loss_mask", "target")}
-        return replace(self, **{name: _to(value, device, non_blocking) for name, value in tensors.items()})
+        return replace(self, **{name: None if value is None else change(value) for name, value in tensors.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +80,16 @@ class Batch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in page-locked memory, from which a copy to an accelerator need not wait."""
+        return self._map(Tensor.pin_memory)
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         return replace(
             self,
-            pixels=_to(self.pixels, device, non_blocking),
-            texts={name: text.to(device, non_blocking) for name, text in self.texts.items()},
-            target=_to(self.target, device, non_blocking),
+            pixels=None if self.pixels is None else change(self.pixels),
+            texts={name: text._map(change) for name, text in self.texts.items()},
+            target=None if self.target is None else change(self.target),
         )
-
-
-def _to(value: Tensor | None, device: torch.device | str, non_blocking: bool) -> Tensor | None:
-    return None if value is None else value.to(device, non_blocking=non_blocking)

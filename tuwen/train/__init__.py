@@ -1,0 +1,1 @@
+"""Training: a step, a device, a gradient."""

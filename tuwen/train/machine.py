@@ -1,0 +1,79 @@
+"""What this machine is good at: number formats, compilation, data workers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+
+Say = Callable[[str], None]
+
+
+def fast_bf16(device: torch.device) -> bool:
+    """Whether matrix products in bfloat16 are clearly faster here than in float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    full, half = (_product_seconds(torch.randn(512, 512).to(kind)) for kind in (torch.float32, torch.bfloat16))
+    return half < 0.7 * full
+
+
+def _product_seconds(matrix: torch.Tensor) -> float:
+    """The fastest of a few products; the first ones only wake the library up."""
+    times = []
+    for _ in range(6):
+        begin = time.perf_counter()
+        matrix @ matrix
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def choose_precision(wanted: str, device: torch.device, say: Say) -> str:
+    """`bf16` or `fp32`, from the setting and from what the device is fast at."""
+    if wanted != "auto":
+        return wanted
+    if fast_bf16(device):
+        return "bf16"
+    say(f"computing in fp32: bf16 is not faster on this {device.type}")
+    return "fp32"
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """The context in which a forward pass runs."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+@contextmanager
+def deterministic(wanted: bool, device: torch.device) -> Iterator[None]:
+    """Have a GPU give the same bits every time, where it has a kernel that does; a CPU does so anyway."""
+    if not wanted or device.type != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+def cannot_compile(device: torch.device) -> str | None:
+    """Why `torch.compile` does not work here, found by compiling the smallest thing; None where it does."""
+    try:
+        torch.compile(lambda x: torch.relu(x) + 1)(torch.ones(8, device=device))
+    except Exception as error:  # a missing compiler, missing headers, an unknown device: many types, all the same to us
+        return next(iter(str(error).splitlines()), type(error).__name__)
+    return None
+
+
+def data_workers(wanted: int | str, processes: int = 1) -> int:
+    """How many processes prepare data for each training process."""
+    if isinstance(wanted, int):
+        return wanted
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(16, max(0, cores // processes - 1))
