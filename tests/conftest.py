@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,9 @@ import pytest
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real data that the project's developers have beside their checkout, and a user's clone has not."""
-    folder = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("TUWEN_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     if not folder.is_dir():
-        pytest.skip(f"needs the developers' real data in {folder}")
+        pytest.skip(f"needs the developers' real data in {folder} (or where TUWEN_SHARED_DATA says)")
     return folder
 
 

@@ -183,7 +183,7 @@ def _write_weights(weights: Mapping[str, Tensor], file: Path) -> None:
             seen[same] = name
             kept[name] = tensor.detach().to("cpu", copy=True).contiguous()
     try:
-        save_file(kept, str(file), metadata={"format": "pt", "tied": json.dumps(tied)})
+        save_file(kept, str(file), metadata={"tied": json.dumps(tied)})  # one key: their order would be random
     except SafetensorError as error:
         raise CheckpointError(f"{file.parent.parent}: the weights cannot be saved: {error}.") from error
 

@@ -30,7 +30,7 @@ _RESOLVERS = (
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with YAML 1.2's idea of what is not text."""
 
-    yaml_implicit_resolvers = {}  # noqa: RUF012
+    yaml_implicit_resolvers = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
