@@ -29,7 +29,7 @@ WORDS: Words = {
     "cross": ("cross", "plus sign"),
     "diamond": ("diamond", "rhombus"),
     "heart": ("heart", "heart shape"),
-    "semicircle": ("semicircle", "half circle"),
+    "semicircle": ("semicircle", "half-circle"),
     "thing": ("object",),
 }
 

@@ -41,13 +41,15 @@ def star(u: Field, v: Field) -> Field:
         beyond = np.maximum(across * (2 * normal_x) + up * (2 * normal_y), 0)
         across -= beyond * normal_x
         up -= beyond * normal_y
-    return np.abs(across) * _EDGE[0] + up * _EDGE[1] - _TIP * _EDGE[1]
+    return np.abs(across) * _EDGE[0] + (up - _TIP) * _EDGE[1]
 
 
 def cross(u: Field, v: Field) -> Field:
     """A plus sign."""
     across, down = np.abs(u), np.abs(v)
-    return np.maximum(np.maximum(across, down) - 1, np.minimum(across, down) - 0.39)
+    ends: Field = np.maximum(across, down) - 1
+    sides: Field = np.minimum(across, down) - 0.39
+    return np.maximum(ends, sides)
 
 
 def diamond(u: Field, v: Field) -> Field:
@@ -74,7 +76,8 @@ def semicircle(u: Field, v: Field) -> Field:
 
 
 def _length(x: Field, y: Field) -> Field:
-    return np.sqrt(x * x + y * y)
+    length: Field = np.sqrt(x * x + y * y)
+    return length
 
 
 _TIP, _WAIST = 1.18, 0.56

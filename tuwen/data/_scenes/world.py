@@ -23,8 +23,8 @@ PATTERNS = ("plain", "glow", "waves", "stripes", "checks", "clouds", "rings", "w
 
 RGB: dict[str, tuple[int, int, int]] = {
     "red": (222, 26, 34),
-    "orange": (252, 128, 8),
-    "yellow": (246, 208, 8),
+    "orange": (250, 120, 10),
+    "yellow": (252, 218, 10),
     "green": (28, 146, 52),
     "cyan": (8, 190, 214),
     "blue": (26, 74, 222),
@@ -40,7 +40,10 @@ MARGIN_Y = 0.12
 """`above` and `below` are said only of things whose centres lie at least so far apart in y."""
 _GAP = 0.02
 _TILT = math.radians(10)
+_STAGGER = math.radians(20)
+"""Rows of dots run so near to the diagonal: dots in line with a small thing's sides would look like a grid."""
 _REPEAT = 0.2
+"""How often a thing repeats a colour of the scene, and how often a shape."""
 
 Rgb = tuple[float, float, float]
 Pair = tuple[str, str]
@@ -240,7 +243,10 @@ def _thing(rng: Random, attributes: Attributes, radius: float, x: float, y: floa
     red, green, blue = RGB[attributes.colour]
     light = 0.92 + 0.12 * draw()
     rgb = (_jitter(red * light, draw()), _jitter(green * light, draw()), _jitter(blue * light, draw()))
-    return Thing(attributes, x, y, radius, _TILT * (2 * draw() - 1), math.pi * draw(), rgb)
+    tilt, grain = _TILT * (2 * draw() - 1), math.pi * draw()
+    if attributes.texture == "dotted":
+        grain = math.pi / 4 + _STAGGER * (2 * grain / math.pi - 1)
+    return Thing(attributes, x, y, radius, tilt, grain, rgb)
 
 
 def _jitter(level: float, draw: float) -> float:
