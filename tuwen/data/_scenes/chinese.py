@@ -24,7 +24,7 @@ WORDS: Words = {
     "striped": ("条纹",),
     "dotted": ("波点", "圆点"),
     "outlined": ("空心", "镂空"),
-    "circle": ("圆形", "圆"),
+    "circle": ("圆形", "正圆"),
     "square": ("正方形", "方块"),
     "triangle": ("三角形",),
     "star": ("五角星", "星形"),
