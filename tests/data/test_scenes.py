@@ -7,7 +7,9 @@ import pickle
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import product
+from random import Random
 
 import numpy as np
 import pytest
@@ -180,9 +182,6 @@ def test_a_single_thing_has_a_class(splits: dict[str, Scenes]) -> None:
 
 
 def test_a_changed_scene_can_be_shown_and_told(splits: dict[str, Scenes]) -> None:
-    from dataclasses import replace
-    from random import Random
-
     source = splits["train"]
     scene = next(scene for scene in map(source.scene, range(100)) if len(scene.things) == 2)
     left, right = scene.things

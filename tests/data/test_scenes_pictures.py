@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tuwen.data._scenes.shapes import DISTANCES, FARTHEST
-from tuwen.data._scenes.world import MARGIN_X, RADII, RGB
+from tuwen.data._scenes.world import MARGIN_X, RADII, RGB, _background
 from tuwen.data.scenes import (
     COLOURS,
     SHAPES,
@@ -193,8 +193,6 @@ def test_no_channel_runs_over() -> None:
 
         def random(self) -> float:
             return self.value
-
-    from tuwen.data._scenes.world import _background
 
     for value in (0.0, 0.25, 0.5, 0.75, 1 - 2**-53):
         empty = Renderer(64)(Scene((), _background(Extreme(value))))

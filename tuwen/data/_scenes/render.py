@@ -29,7 +29,9 @@ class Renderer:
     def __init__(self, size: int) -> None:
         self.size = size
         self._line = ((np.arange(size) + 0.5) / size).astype(np.float32)
-        noise = np.random.default_rng(0).normal(0, _NOISE, (2 * size, 6 * size)).astype(np.float32)
+        self._slack = min(size, 64)
+        sheet = size + self._slack
+        noise = np.random.default_rng(0).normal(0, _NOISE, (sheet, 3 * sheet)).astype(np.float32)
         self._noise = noise.clip(-2 * _NOISE, 2 * _NOISE)
         self._grounds: dict[str, Field] = {}
 
@@ -51,7 +53,7 @@ class Renderer:
         )
         size = self.size
         canvas: Field = (basis @ weights).reshape(size, 3 * size)
-        left, top = 3 * int(ground.noise[0] * size), int(ground.noise[1] * size)
+        left, top = 3 * int(ground.noise[0] * self._slack), int(ground.noise[1] * self._slack)
         canvas += self._noise[top : top + size, left : left + 3 * size]
         return canvas
 
