@@ -1,0 +1,1 @@
+"""Weights for one modality: image towers and text towers."""

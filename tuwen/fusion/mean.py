@@ -1,0 +1,20 @@
+"""The mean of the two projected vectors."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from tuwen.fusion import FusionContext
+from tuwen.fusion._vectors import VectorConfig as Config
+from tuwen.fusion._vectors import VectorFusion
+
+
+class Mean(VectorFusion):
+    """`(W_i image + W_t text) / 2`."""
+
+    def combine(self, image: Tensor, text: Tensor) -> Tensor:
+        return (image + text) / 2
+
+
+def build(config: Config, context: FusionContext) -> Mean:
+    return Mean(config, context)

@@ -1,0 +1,75 @@
+"""Causal language models. Each part's `build(config, context)` returns a `LanguageModel`.
+
+A language model reads embeddings and not ids, so that a picture's prefix can stand among the words.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tuwen.layers.attention import KeyValues
+
+PREFIX = -1
+"""The segment of a picture's prefix, which every text of the row may see."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageContext:
+    """What a language model is built for: the size of the vocabulary and the longest sequence, prefix included."""
+
+    vocab_size: int
+    max_length: int
+
+
+class LanguageModel(nn.Module):
+    """A decoder over embeddings. `width` is the width D of its embeddings. Shapes: B rows, L tokens, V vocabulary."""
+
+    width: int
+
+    @abstractmethod
+    def embed(self, ids: Tensor) -> Tensor:
+        """`[B, L]` → `[B, L, D]`."""
+
+    @abstractmethod
+    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """Hidden states `[B, L, D]`, before `logits`.
+
+        Args:
+            embeddings: `[B, L, D]`.
+            positions: `[B, L]` int64, each token's place in its text.
+            mask: `[B, L, L]` bool from `causal_mask`, True where a token may see another.
+        """
+
+    @abstractmethod
+    def step(
+        self, embeddings: Tensor, positions: Tensor, mask: Tensor, past: list[KeyValues] | None
+    ) -> tuple[Tensor, list[KeyValues]]:
+        """As `forward`, for tokens that come after those in `past` (mask `[B, L, M]` over all M); returns the new past."""
+
+    @abstractmethod
+    def logits(self, hidden: Tensor) -> Tensor:
+        """`[..., D]` → `[..., V]`."""
+
+
+def causal_mask(segments: Tensor) -> Tensor:
+    """Who may see whom, `[B, L]` → bool `[B, L, L]`: what came before, in the same segment or in the prefix."""
+    same = segments.unsqueeze(2) == segments.unsqueeze(1)
+    prefix = (segments == PREFIX).unsqueeze(1)
+    length = segments.shape[1]
+    before = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
+    return (same | prefix) & before
+
+
+def positions_in(segments: Tensor) -> Tensor:
+    """Each token's place, `[B, L]` → `[B, L]` int64: the prefix counts from 0, and every text goes on from its end."""
+    length = segments.shape[1]
+    place = torch.arange(length, device=segments.device).expand_as(segments)
+    starts = torch.ones_like(segments, dtype=torch.bool)
+    starts[:, 1:] = segments[:, 1:] != segments[:, :-1]
+    begin = torch.where(starts, place, 0).cummax(1).values
+    prefix = (segments == PREFIX).sum(1, keepdim=True)
+    return place - begin + torch.where(segments == PREFIX, 0, prefix)

@@ -1,0 +1,1 @@
+"""The one model, with optional parts, and its forward pass."""

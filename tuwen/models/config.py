@@ -1,0 +1,68 @@
+"""What a model consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tuwen.core.rooms import PartConfig, PartOf, PartSpec
+
+
+class HeadConfig(PartConfig):
+    """A classifier on top of features.
+
+    reads: which pooled features. classes: how many, or the vocabulary that says so. hidden: width of a hidden layer.
+    """
+
+    reads: Literal["image", "text", "fused"]
+    classes: Literal["labels", "answers"] | int
+    hidden: int | None = Field(default=None, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
+class PrefixConfig(PartConfig):
+    """How a picture becomes embeddings that a language model reads as if they were words.
+
+    merge: so many patches a side are joined into one token (pixel shuffle, Shi et al. 2016, arXiv:1609.05158, reversed).
+    tokens: learned queries that read the patches and become the prefix; 0 for one token a (merged) patch.
+    """
+
+    merge: int = Field(default=1, ge=1)
+    tokens: int = Field(default=0, ge=0)
+
+
+class ModelConfig(PartConfig):
+    """The parts that a model has; those left out it has not.
+
+    embedding: width of the space in which pictures and texts are compared; needs both towers.
+    temperature: where the learned temperature of that comparison begins.
+    prefix: what the language model reads of a picture.
+    heads: classifiers by name.
+    """
+
+    image: Annotated[PartSpec, PartOf("towers.image")] | None = None
+    text: Annotated[PartSpec, PartOf("towers.text")] | None = None
+    fusion: Annotated[PartSpec, PartOf("fusion")] | None = None
+    language: Annotated[PartSpec, PartOf("language")] | None = None
+    embedding: int | None = Field(default=None, ge=1)
+    temperature: float = Field(default=0.07, gt=0)
+    prefix: PrefixConfig = PrefixConfig()
+    heads: dict[str, HeadConfig] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelContext:
+    """What the run's data, preprocessing and tokenizer ask of a model.
+
+    image_size: pixels a side; mean, std: of the three channels, in 0..1.
+    max_length: tokens of a text; classes: size of each vocabulary that a head may name.
+    """
+
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    vocab_size: int
+    max_length: int
+    classes: dict[str, int]

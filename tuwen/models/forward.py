@@ -1,0 +1,146 @@
+"""One batch through one model: every encoding is computed once, when somebody first asks for it.
+
+Objectives share it, so a joint loss costs one pass, and no objective knows which others there are.
+Shapes: P pictures, R text rows, L tokens, N patches, D width of a part, E width of the common space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tuwen.core.batch import Batch, TextBatch
+from tuwen.core.errors import DataError
+from tuwen.core.features import Features
+from tuwen.language import PREFIX, causal_mask, positions_in
+
+if TYPE_CHECKING:
+    from tuwen.models.model import VisionLanguageModel
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a language model predicts at the M positions of a stream that carry a loss.
+
+    logits: `[M, V]`; targets: `[M]` token ids; rows: `[M]` the text row of each.
+    """
+
+    logits: Tensor
+    targets: Tensor
+    rows: Tensor
+
+
+class Forward:
+    """The memoised forward pass."""
+
+    def __init__(self, model: VisionLanguageModel, batch: Batch) -> None:
+        self.model = model
+        self.batch = batch
+        self._memo: dict[tuple[str, ...], object] = {}
+
+    def stream(self, name: str) -> TextBatch:
+        """A text stream of the batch.
+
+        Raises:
+            DataError: the batch has no such stream.
+        """
+        if name not in self.batch.texts:
+            there = ", ".join(sorted(self.batch.texts)) or "none"
+            raise DataError(f"the batch has no texts for {name!r} (there are: {there}); a task must make them.")
+        return self.batch.texts[name]
+
+    @property
+    def image(self) -> Features:
+        """Features of the pictures: tokens `[P, N, D]`, pooled `[P, D]`."""
+        return self._once(("image",), self._encode_image)
+
+    def text(self, stream: str) -> Features:
+        """Features of a stream's texts: tokens `[R, L, D]`, pooled `[R, D]`."""
+        return self._once(("text", stream), lambda: self._encode_text(stream))
+
+    @property
+    def image_embedding(self) -> Tensor:
+        """`[P, E]` of unit length."""
+        project = self.model.require("image_projection")
+        return self._once(("image_embedding",), lambda: F.normalize(project(self.image.pooled).float(), dim=-1))
+
+    def text_embedding(self, stream: str) -> Tensor:
+        """`[R, E]` of unit length."""
+        project = self.model.require("text_projection")
+        return self._once(
+            ("text_embedding", stream), lambda: F.normalize(project(self.text(stream).pooled).float(), dim=-1)
+        )
+
+    def fused(self, stream: str) -> Features:
+        """Each text of a stream joined with its own picture: tokens `[R, L, D]`, pooled `[R, D]`."""
+        text = self.stream(stream)
+        rows = text.image if text.rows_per_image is None else None
+        fuse = self.model.require("fusion")
+        return self._once(("fused", stream), lambda: fuse(self.image, self.text(stream), rows))
+
+    def fused_pairs(self, stream: str, texts: Tensor, images: Tensor) -> Features:
+        """Chosen texts joined with chosen pictures. Two of `[M]` → pooled `[M, D]`."""
+        features = self.text(stream)
+        mask = None if features.mask is None else features.mask[texts]
+        chosen = Features(features.tokens[texts], features.pooled[texts], mask)
+        return self.model.require("fusion")(self.image, chosen, images)
+
+    def logits(self, head: str, stream: str | None = None) -> Tensor:
+        """A head's logits, `[P, C]` where it reads pictures, else `[R, C]` for a stream."""
+        if head not in self.model.heads:
+            there = ", ".join(self.model.heads) or "none"
+            raise DataError(f"the model has no head {head!r} (there are: {there}); add it under model.heads.")
+        return self._once(("logits", head, stream or ""), lambda: self._head(head, stream))
+
+    def predictions(self, stream: str) -> Predictions:
+        """The language model's predictions of a stream's tokens, after their picture's prefix."""
+        return self._once(("predictions", stream), lambda: self._predict(stream))
+
+    def _once(self, key: tuple[str, ...], compute: Callable[[], T]) -> T:
+        if key not in self._memo:
+            self._memo[key] = compute()
+        return self._memo[key]  # type: ignore[return-value]
+
+    def _encode_image(self) -> Features:
+        if self.batch.pixels is None:
+            raise DataError("an objective asks for pictures, but the batch has none.")
+        return self.model.require("image_tower")(self.model.normalise(self.batch.pixels))
+
+    def _encode_text(self, stream: str) -> Features:
+        text = self.stream(stream)
+        return self.model.require("text_tower")(text.ids, text.attention_mask)
+
+    def _head(self, head: str, stream: str | None) -> Tensor:
+        reads = self.model.config.heads[head].reads
+        if reads == "image":
+            return self.model.heads[head](self.image.pooled)
+        if stream is None:
+            raise DataError(f"head {head!r} reads {reads}: say of which stream.")
+        features = self.text(stream) if reads == "text" else self.fused(stream)
+        return self.model.heads[head](features.pooled)
+
+    def _predict(self, stream: str) -> Predictions:
+        text = self.stream(stream)
+        language = self.model.require("language")
+        if text.loss_mask is None:
+            raise DataError(f"no position of the stream {stream!r} carries a loss: its task gives texts to read only.")
+        embeddings, segments = language.embed(text.ids), text.segments
+        prefix = 0
+        if self.batch.pixels is not None:
+            pictures = self.model.require("prefix")(self.image.tokens)
+            if text.rows_per_image != 1:
+                pictures = pictures[text.image]
+            prefix = pictures.shape[1]
+            embeddings = torch.cat([pictures.to(embeddings.dtype), embeddings], 1)
+            segments = F.pad(segments, (prefix, 0), value=PREFIX)
+        hidden = language(embeddings, positions_in(segments), causal_mask(segments))
+        rows, places = text.loss_mask.nonzero(as_tuple=True)
+        before = hidden[rows, places + prefix - 1]
+        return Predictions(language.logits(before), text.ids[rows, places], rows)

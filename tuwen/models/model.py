@@ -1,0 +1,112 @@
+"""`VisionLanguageModel`: an image tower, a text tower, a fusion, a language model and heads, each optional."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tuwen.core.batch import Batch
+from tuwen.core.errors import RecipeError
+from tuwen.core.rooms import build_part
+from tuwen.fusion import Fusion, FusionContext
+from tuwen.language import LanguageContext, LanguageModel
+from tuwen.models.config import HeadConfig, ModelConfig, ModelContext
+from tuwen.models.forward import Forward
+from tuwen.models.prefix import Prefix, prefix_reader
+from tuwen.towers.image import ImageContext, ImageTower
+from tuwen.towers.text import TextContext, TextTower
+
+MAX_LOGIT_SCALE = math.log(100)
+"""The temperature does not fall below 1/100 (Radford et al. 2021, CLIP, section 2.5)."""
+
+
+class VisionLanguageModel(nn.Module):
+    """Parts by name. A part that the recipe leaves out is None, and what needs it says so."""
+
+    image_tower: ImageTower | None
+    text_tower: TextTower | None
+    fusion: Fusion | None
+    language: LanguageModel | None
+
+    def __init__(self, config: ModelConfig, context: ModelContext) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mean", torch.tensor(context.mean).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(context.std).view(1, 3, 1, 1) * 255, persistent=False)
+        text = TextContext(context.vocab_size, context.max_length)
+        self.image_tower = _part("towers.image", config.image, ImageContext(context.image_size), "model.image")
+        self.text_tower = _part("towers.text", config.text, text, "model.text")
+        self.fusion = self._build_fusion(config)
+        self._build_language(config, context)
+        self._build_embedding(config)
+        self.heads = nn.ModuleDict(
+            {name: self._build_head(name, head, context) for name, head in config.heads.items()}
+        )
+
+    def forward(self, batch: Batch) -> Forward:
+        """The forward pass of one batch; it computes what it is asked for, once."""
+        return Forward(self, batch)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """uint8 `[P, S, S, 3]` → normalised `[P, 3, S, S]`, channels last in memory."""
+        return (pixels.permute(0, 3, 1, 2) - self.mean) / self.std
+
+    def require(self, part: str) -> Any:
+        """A part by name.
+
+        Raises:
+            RecipeError: the model was built without it.
+        """
+        found = getattr(self, part, None)
+        if found is None:
+            raise RecipeError(f"this model has no {part}: name one in the recipe (see `tuwen recipe show`).")
+        return found
+
+    def _build_fusion(self, config: ModelConfig) -> Fusion | None:
+        if config.fusion is None:
+            return None
+        if self.image_tower is None or self.text_tower is None:
+            raise RecipeError("model.fusion: joins an image tower and a text tower; name both, or leave it out.")
+        widths = FusionContext(self.image_tower.width, self.text_tower.width)
+        return _part("fusion", config.fusion, widths, "model.fusion")
+
+    def _build_language(self, config: ModelConfig, context: ModelContext) -> None:
+        self.language = self.prefix = None
+        if config.language is None:
+            return
+        reads = None if self.image_tower is None else prefix_reader(config.prefix, self.image_tower)
+        length = (0 if reads is None else reads.length) + 2 * context.max_length
+        spec = LanguageContext(context.vocab_size, length)
+        self.language = _part("language", config.language, spec, "model.language")
+        if reads is not None:
+            self.prefix = Prefix(reads, self.language.width)
+
+    def _build_embedding(self, config: ModelConfig) -> None:
+        if config.embedding is None:
+            return
+        image, text = self.require("image_tower"), self.require("text_tower")
+        self.image_projection = nn.Linear(image.width, config.embedding, bias=False)
+        self.text_projection = nn.Linear(text.width, config.embedding, bias=False)
+        self.logit_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
+        self.logit_bias = nn.Parameter(torch.tensor(-10.0))
+
+    def _build_head(self, name: str, head: HeadConfig, context: ModelContext) -> nn.Module:
+        source = {"image": "image_tower", "text": "text_tower", "fused": "fusion"}[head.reads]
+        if getattr(self, source) is None:
+            raise RecipeError(f"model.heads.{name}: reads {head.reads!r}, but the model has no {source}.")
+        classes = head.classes if isinstance(head.classes, int) else context.classes.get(head.classes, 0)
+        if classes < 1:
+            raise RecipeError(f"model.heads.{name}: the training data has no {head.classes}, so there is no class.")
+        width = self.require(source).width
+        layers: list[nn.Module] = [nn.Dropout(head.dropout)] if head.dropout else []
+        if head.hidden is not None:
+            layers += [nn.Linear(width, head.hidden), nn.GELU()]
+            width = head.hidden
+        return nn.Sequential(*layers, nn.Linear(width, classes))
+
+
+def _part(room: str, spec: dict[str, Any] | None, context: object, where: str) -> Any:
+    return None if spec is None else build_part(room, spec, context, where)

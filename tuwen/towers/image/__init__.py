@@ -1,0 +1,28 @@
+"""Image towers. Each part's `build(config, context)` returns an `ImageTower`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from tuwen.core.features import Features
+
+
+@dataclass(frozen=True, slots=True)
+class ImageContext:
+    """What an image tower is built for: pictures of `size` × `size` pixels."""
+
+    size: int
+
+
+class ImageTower(nn.Module):
+    """An encoder of pictures. `width` is the width D of what it returns, `patches` the number N of its tokens."""
+
+    width: int
+    patches: int
+
+    @abstractmethod
+    def forward(self, pixels: Tensor) -> Features:
+        """Normalised pixels `[B, 3, S, S]` → tokens `[B, N, D]` in reading order, pooled `[B, D]`."""

@@ -1,0 +1,31 @@
+"""Text towers. Each part's `build(config, context)` returns a `TextTower`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from tuwen.core.features import Features
+
+
+@dataclass(frozen=True, slots=True)
+class TextContext:
+    """What a text tower is built for: the size of the vocabulary and the longest text in tokens."""
+
+    vocab_size: int
+    max_length: int
+
+
+class TextTower(nn.Module):
+    """An encoder of texts. `width` is the width D of what it returns."""
+
+    width: int
+
+    @abstractmethod
+    def forward(self, ids: Tensor, mask: Tensor) -> Features:
+        """ids `[B, L]` and mask bool `[B, L]` (padding behind) → tokens `[B, L, D]`, pooled `[B, D]`.
+
+        What stands in padded places never changes a result.
+        """

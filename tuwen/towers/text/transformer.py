@@ -1,0 +1,50 @@
+"""A bidirectional Transformer over a text's tokens (Vaswani et al. 2017; pre-norm), pooled by the mean of real tokens."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from tuwen.core.errors import RecipeError
+from tuwen.core.features import Features
+from tuwen.core.rooms import PartConfig
+from tuwen.layers.blocks import Block
+from tuwen.layers.init import initialise
+from tuwen.layers.pooling import mean_pool
+from tuwen.towers.text import TextContext, TextTower
+
+
+class Config(PartConfig):
+    """width, depth and heads of the Transformer."""
+
+    width: int = Field(default=192, ge=8)
+    depth: int = Field(default=4, ge=1)
+    heads: int = Field(default=3, ge=1)
+    mlp_ratio: float = Field(default=4.0, gt=0)
+
+
+class TextTransformer(TextTower):
+    """Token and position embeddings through pre-norm blocks."""
+
+    def __init__(self, config: Config, context: TextContext) -> None:
+        super().__init__()
+        if config.width % config.heads:
+            raise RecipeError(f"text tower transformer: heads {config.heads} does not divide width {config.width}.")
+        self.width = config.width
+        self.token = nn.Embedding(context.vocab_size, config.width)
+        self.position = nn.Parameter(torch.randn(1, context.max_length, config.width) * 0.02)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(config.width)
+        initialise(self, config.depth)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Features:
+        tokens = self.token(ids) + self.position[:, : ids.shape[1]]
+        for block in self.blocks:
+            tokens = block(tokens, mask[:, None, None])
+        tokens = self.norm(tokens)
+        return Features(tokens, mean_pool(tokens, mask), mask)
+
+
+def build(config: Config, context: TextContext) -> TextTransformer:
+    return TextTransformer(config, context)
