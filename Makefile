@@ -27,8 +27,8 @@ test: $(VENV)/.installed-test
 	$(VENV)/bin/python -m pytest -n 2
 
 claim: $(VENV)/.installed-test
-	@test -n "$(NAME)" || { echo "Say which: make claim NAME=…, one of:"; $(VENV)/bin/python benchmarks/run_claims.py --list; exit 2; }
-	$(VENV)/bin/python benchmarks/run_claims.py $(NAME)
+	@test -n "$(NAME)" || { echo "Say which: make claim NAME=…, one of those in benchmarks/claims"; exit 2; }
+	@$(VENV)/bin/python benchmarks/run_claims.py $(NAME)
 
 claims: $(VENV)/.installed-test
 	$(VENV)/bin/python benchmarks/run_claims.py
