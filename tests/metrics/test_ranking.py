@@ -79,7 +79,7 @@ def test_both_directions_with_several_captions_and_a_shared_one():
     assert scores["text_to_image_r5"] == 1.0
     assert scores["text_to_image_median_rank"] == 1.0
     assert scores["candidates"] == 3
-    assert scores["floor"] == pytest.approx(4 / 9)
+    assert scores["chance_floor"] == pytest.approx(4 / 9)
 
 
 def test_repeated_texts_do_not_make_more_candidates():
@@ -92,7 +92,7 @@ def test_chance_is_the_floor_for_random_vectors():
     images, texts = (torch.randn(400, 16, generator=generator) for _ in range(2))
     keys = [str(index // 20) for index in range(400)]
     scores = retrieval_scores(images, texts, [{key} for key in keys], keys)
-    assert scores["floor"] == pytest.approx(0.05)
+    assert scores["chance_floor"] == pytest.approx(0.05)
     assert scores["image_to_text_r1"] == pytest.approx(0.05, abs=0.035)
 
 

@@ -99,7 +99,7 @@ def retrieval_scores(
     """Both directions, as `metrics.json` names them: `image_to_text_r1`, ..., `text_to_image_median_rank`.
 
     `candidates` is the number of distinct texts, or of pictures where these are fewer, so that it never flatters;
-    `floor` is what chance gets at R@1, in the direction where it gets more.
+    `chance_floor` is what chance gets at R@1, in the direction where it gets more.
 
     Args:
         images: `[P, D]`; texts: `[T, D]`.
@@ -122,7 +122,7 @@ def retrieval_scores(
         scores |= {f"{name}_r{k}": recall_at_k(ranks, k) for k in ks}
         scores[f"{name}_median_rank"] = median_rank(ranks)
         chances.append(fmean(len(items) for items in relevant) / len(gallery))
-    return scores | {"candidates": min(len(images), len(set(text_keys))), "floor": max(chances)}
+    return scores | {"candidates": min(len(images), len(set(text_keys))), "chance_floor": max(chances)}
 
 
 def _ranks(scores: Tensor, relevant: Sequence[Collection[int]], tie: Tensor) -> Tensor:
