@@ -24,7 +24,7 @@ test: $(VENV)/.installed-test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2
 
 claim: $(VENV)/.installed-test
 	@test -n "$(NAME)" || { echo "Say which: make claim NAME=…, one of those in benchmarks/claims"; exit 2; }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from tuwen.core.rooms import PartConfig
+from tuwen.core.rooms import PartConfig, PartOf, PartSpec
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -46,7 +46,7 @@ class TrainConfig(PartConfig):
     weight_decay: NonNegativeFloat = 0.05
     betas: tuple[Share, Share] = (0.9, 0.98)
     clip_norm: PositiveFloat | None = 1.0
-    optimizer: dict[str, Any] = Field(default={"kind": "adamw"})
+    optimizer: Annotated[PartSpec, PartOf("train.optimizers")] = {"kind": "adamw"}
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     compile: bool | Literal["auto"] = "auto"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
