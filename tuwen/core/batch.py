@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -56,8 +57,9 @@ class TextBatch:
         return self._map(Tensor.pin_memory)
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> TextBatch:
-        tensors = {name: getattr(self, name) for name in ("ids", "segments", "image", "loss_mask", "target")}
-        return replace(self, **{name: None if value is None else change(value) for name, value in tensors.items()})
+        named = ((name, getattr(self, name)) for name in ("ids", "segments", "image", "loss_mask", "target"))
+        changed: dict[str, Any] = {name: None if value is None else change(value) for name, value in named}
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class CrossAttentionFusion(Fusion):
         mask = None if text.mask is None else text.mask[:, None, None]
         image_mask = image.mask if image.mask is None or rows is None else image.mask[rows]
         for block in self.blocks:
+            assert isinstance(block, CrossBlock)
             context = block.cross.project(image.tokens)
             tokens = block(tokens, context if rows is None else context.select(rows), mask, image_mask)
         tokens = self.norm(tokens)

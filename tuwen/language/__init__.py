@@ -48,7 +48,7 @@ class LanguageModel(nn.Module):
     def step(
         self, embeddings: Tensor, positions: Tensor, mask: Tensor, past: list[KeyValues] | None
     ) -> tuple[Tensor, list[KeyValues]]:
-        """As `forward`, for tokens that come after those in `past` (mask `[B, L, M]` over all M); returns the new past."""
+        """As `forward`, for tokens after those in `past` (mask `[B, L, M]` over all M); returns the new past."""
 
     @abstractmethod
     def logits(self, hidden: Tensor) -> Tensor:

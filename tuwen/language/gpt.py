@@ -52,6 +52,7 @@ class GPT(LanguageModel):
         x = embeddings + self.position(positions)
         now: list[KeyValues] = []
         for number, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
             x, seen = block.step(x, mask.unsqueeze(1), None if past is None else past[number])
             now.append(seen)
         return self.norm(x), now

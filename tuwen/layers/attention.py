@@ -59,9 +59,7 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(
-        self, x: Tensor, mask: Tensor | None = None, past: KeyValues | None = None
-    ) -> tuple[Tensor, KeyValues]:
+    def forward(self, x: Tensor, mask: Tensor | None = None, past: KeyValues | None = None) -> tuple[Tensor, KeyValues]:
         """Args: x `[B, N, D]`; mask as in `attention`; past: what was read before. Returns `[B, N, D]` and the past."""
         rows, length, width = x.shape
         heads = self.qkv(x).view(rows, length, 3, self.heads, width // self.heads)

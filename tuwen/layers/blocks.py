@@ -1,4 +1,4 @@
-"""Transformer blocks with normalisation before and a residual around each part (Xiong et al. 2020, arXiv:2002.04745)."""
+"""Transformer blocks with a norm before and a residual around each part (Xiong et al. 2020, arXiv:2002.04745)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class CrossBlock(nn.Module):
         mask: Tensor | None = None,
         context_mask: Tensor | None = None,
     ) -> Tensor:
-        """x `[R, N, D]`, context from `cross.project`, masks as in `Block` and `CrossAttention`. Returns `[R, N, D]`."""
+        """x `[R, N, D]`, context from `cross.project`, masks as in `Block` and `CrossAttention` → `[R, N, D]`."""
         x = x + self.attention(self.attention_norm(x), mask)[0]
         x = x + self.cross(self.cross_norm(x), context, context_mask)
         return x + self.mlp(self.mlp_norm(x))

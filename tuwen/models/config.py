@@ -25,7 +25,7 @@ class HeadConfig(PartConfig):
 class PrefixConfig(PartConfig):
     """How a picture becomes embeddings that a language model reads as if they were words.
 
-    merge: so many patches a side are joined into one token (pixel shuffle, Shi et al. 2016, arXiv:1609.05158, reversed).
+    merge: so many patches a side are joined into one token (the reverse of pixel shuffle, Shi et al. 2016, 1609.05158).
     tokens: learned queries that read the patches and become the prefix; 0 for one token a (merged) patch.
     """
 

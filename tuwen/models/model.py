@@ -30,6 +30,8 @@ class VisionLanguageModel(nn.Module):
     text_tower: TextTower | None
     fusion: Fusion | None
     language: LanguageModel | None
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, config: ModelConfig, context: ModelContext) -> None:
         super().__init__()
@@ -42,9 +44,7 @@ class VisionLanguageModel(nn.Module):
         self.fusion = self._build_fusion(config)
         self._build_language(config, context)
         self._build_embedding(config)
-        self.heads = nn.ModuleDict(
-            {name: self._build_head(name, head, context) for name, head in config.heads.items()}
-        )
+        self.heads = nn.ModuleDict({name: self._build_head(name, head, context) for name, head in config.heads.items()})
 
     def forward(self, batch: Batch) -> Forward:
         """The forward pass of one batch; it computes what it is asked for, once."""

@@ -1,4 +1,4 @@
-"""Pictures and texts that belong together are close, all others far (Radford et al. 2021, CLIP, arXiv:2103.00020, fig. 3).
+"""Pictures and texts that belong together are close, all others far (Radford et al. 2021, arXiv:2103.00020, fig. 3).
 
 A picture may have several texts, and two pictures the same text: each text with the ids of one of a picture's texts is
 right for that picture, and the picture's loss is the mean over its right texts (Khosla et al. 2020, SupCon,

@@ -1,7 +1,7 @@
 """Do this picture and this text belong together? Asked of true pairs and of the hardest false ones.
 
-Each text is joined with its own picture, with a wrong picture, and its picture with a wrong text; wrong ones are drawn in
-proportion to the softmax of their similarity (Li et al. 2021, ALBEF, arXiv:2107.07651, section 3.2).
+Each text is joined with its own picture, with a wrong picture, and its picture with a wrong text; wrong ones are drawn
+in proportion to the softmax of their similarity (Li et al. 2021, ALBEF, arXiv:2107.07651, section 3.2).
 """
 
 from __future__ import annotations

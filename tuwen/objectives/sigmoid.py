@@ -1,4 +1,4 @@
-"""Every pair of a picture and a text is a yes-or-no question (Zhai et al. 2023, SigLIP, arXiv:2303.15343, algorithm 1)."""
+"""Each pair of picture and text is a yes-or-no question (Zhai et al. 2023, SigLIP, arXiv:2303.15343, algorithm 1)."""
 
 from __future__ import annotations
 

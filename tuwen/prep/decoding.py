@@ -139,10 +139,11 @@ def read(picture: Picture, key: str) -> Pixels | bytes:
             raise SampleError(key, f"pixels must be [H, W, 3] uint8, got {list(picture.shape)} {picture.dtype}")
         return picture
     if isinstance(picture, Path):
+        path = picture
         try:
-            picture = picture.read_bytes()
+            picture = path.read_bytes()
         except OSError as error:
-            raise SampleError(key, f"cannot read {picture}: {(error.strerror or str(error)).lower()}") from error
+            raise SampleError(key, f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     if not picture:
         raise SampleError(key, "the file is empty (0 bytes)")
     return picture

@@ -41,9 +41,7 @@ class ViT(ImageTower):
         self.patches = side * side
         self.stem = _stem(config)
         self.position = nn.Parameter(torch.randn(1, self.patches, config.width) * 0.02)
-        self.blocks = nn.ModuleList(
-            Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth)
-        )
+        self.blocks = nn.ModuleList(Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
         initialise(self.blocks, config.depth)
 

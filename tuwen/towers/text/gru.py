@@ -1,4 +1,4 @@
-"""A gated recurrent unit over a text's tokens (Cho et al. 2014, arXiv:1406.1078); pooled is the last real token's state."""
+"""A gated recurrent unit over a text's tokens (Cho et al. 2014, arXiv:1406.1078), pooled at the last real token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bidirectional Transformer over a text's tokens (Vaswani et al. 2017; pre-norm), pooled by the mean of real tokens."""
+"""A bidirectional Transformer over a text's tokens (Vaswani et al. 2017; pre-norm); pooled: the mean of real ones."""
 
 from __future__ import annotations
 
