@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from tuwen.core.sample import Source, Stream
+from tuwen.data._address import spec_of
+
+__all__ = ["SPLITS", "DataContext", "NotedSplits", "spec_of"]
+
+SPLITS = ("train", "validation", "test", "held_out")
+"""The names of splits, in the order in which they are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,3 +19,22 @@ class DataContext:
     """What every data part may read: the run's seed."""
 
     seed: int = 0
+
+
+class NotedSplits(dict[str, Source | Stream]):
+    """Splits of data that was not made for Tuwen.
+
+    notes: plain sentences for the user: what was found, and what was guessed.
+    labels: the class names of all splits, sorted; empty where there are none.
+    """
+
+    def __init__(
+        self, splits: Mapping[str, Source | Stream], notes: Sequence[str] = (), labels: Sequence[str] = ()
+    ) -> None:
+        super().__init__({name: splits[name] for name in sorted(splits, key=_rank)})
+        self.notes = tuple(notes)
+        self.labels = tuple(labels)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return (SPLITS.index(name) if name in SPLITS else len(SPLITS), name)

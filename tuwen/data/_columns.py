@@ -1,0 +1,235 @@
+"""Which column of a table means what: as the user says, else guessed, and what was guessed is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from tuwen.core.errors import DataError
+from tuwen.core.rooms import PartConfig, nearest
+from tuwen.data._tables.rows import Rows
+from tuwen.data._text import texts
+from tuwen.data._vocabulary import (
+    ANSWER,
+    CAPTION,
+    IMAGE,
+    KIND,
+    LABEL,
+    LANGUAGES,
+    NEVER,
+    QUESTION,
+    SPLIT,
+    SPLIT_NAMES,
+    language_of,
+    unmatched,
+)
+
+_LOOKED_AT = 200
+
+
+class ColumnsConfig(PartConfig):
+    """What the columns of a table mean. Whatever is left out is guessed, and the guess is said.
+
+    image_column: the picture: its file's name or its bytes.
+    caption_columns: texts about the picture, in one or more columns; `names.*` means all that begin so, [] none.
+    label_column: the picture's class.
+    question_column, answer_column, question_kind_column: a question, its answer and its kind.
+    language: of all texts (`zh`); else told by the column's name (`caption_en`), else by each text's script.
+    templates: captions made of the label, by language: `{en: "a photo of a {}", zh: "一张{}的照片"}`.
+    """
+
+    image_column: str | None = None
+    caption_columns: tuple[str, ...] | None = None
+    label_column: str | None = None
+    question_column: str | None = None
+    answer_column: str | None = None
+    question_kind_column: str | None = None
+    language: str | None = None
+    templates: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("templates")
+    @classmethod
+    def _with_a_place(cls, templates: dict[str, str]) -> dict[str, str]:
+        for language, template in templates.items():
+            if "{}" not in template:
+                raise ValueError(f"the template for {language!r} has no {{}} where the label goes")
+        return templates
+
+
+class TableConfig(ColumnsConfig):
+    """What the columns of a table mean, and how its rows are split.
+
+    split_column: which split the row belongs to: train, validation, test or held_out.
+    validation: share of the training pictures that is held out for validation, chosen by a hash of the picture's name;
+        by default 0.1 where the data has no splits of its own, and 0 where it has.
+    """
+
+    split_column: str | None = None
+    validation: float | None = Field(None, ge=0, lt=1)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table by meaning. Each caption column has its language, or None where the text must tell."""
+
+    image: str
+    captions: tuple[tuple[str, str | None], ...] = ()
+    label: str | None = None
+    question: str | None = None
+    answer: str | None = None
+    kind: str | None = None
+
+
+class Chooser:
+    """Finds out what each column means.
+
+    Args:
+        rows: the table.
+        config: what the user says of it.
+        is_picture: whether a text names a picture.
+
+    Attributes:
+        notes: a sentence for each guess.
+
+    Raises:
+        DataError: a column that the user named is not there.
+    """
+
+    def __init__(self, rows: Rows, config: ColumnsConfig, is_picture: Callable[[str], bool]) -> None:
+        self.rows, self.config, self.is_picture = rows, config, is_picture
+        self.notes: list[str] = []
+        self.free = list(rows.columns)
+        numbers = np.unique(np.linspace(0, len(rows) - 1, _LOOKED_AT).astype(int)).tolist() if len(rows) else []
+        self.looked_at = [number for number in numbers if number not in rows.faults]
+        self.captions = None if config.caption_columns is None else self._expand(config.caption_columns)
+        named = {name: value for name, value in config if name.endswith("_column") and value is not None}
+        self._take(*[self._known(name) for name in named.values()], *(self.captions or []))
+
+    def split(self, given: str | None) -> str | None:
+        """The column that tells the split: the one given, or one whose name and values speak of splits."""
+        return given or self._guess("splits", SPLIT, self._is_split)
+
+    def columns(self) -> Columns:
+        """All other columns.
+
+        Raises:
+            DataError: none holds pictures, or none says anything about them.
+        """
+        config = self.config
+        image = config.image_column or self._guess_image()
+        question, answer, kind = self._questions()
+        label = config.label_column or self._guess("labels", LABEL)
+        captions = self._guess_captions(silent=not (label or question)) if self.captions is None else self.captions
+        if not (captions or label or question):
+            raise DataError(
+                f"{self.rows.name}: no column says anything about the pictures. It has {self._listed()}. "
+                "Name one with `caption_columns`, `label_column`, or `question_column` and `answer_column`."
+            )
+        return Columns(image, self._with_languages(captions), label, question, answer, kind)
+
+    def _questions(self) -> tuple[str | None, str | None, str | None]:
+        """Columns of questions, answers and kinds. What looks like the one half of a pair without the other is none.
+
+        Raises:
+            DataError: the user named one half, and the other is not found.
+        """
+        config, free, noted = self.config, self.free, len(self.notes)
+        kind = config.question_kind_column or self._guess("kinds of question", KIND, self._is_kind)
+        question = config.question_column or self._guess("questions", QUESTION)
+        answer = config.answer_column or self._guess("answers", ANSWER)
+        if question and answer:
+            return question, answer, kind
+        for half, other in (("question", "answer"), ("answer", "question")):
+            if getattr(config, f"{half}_column") is not None:
+                raise DataError(
+                    f"{self.rows.name}: `{half}_column` is set, and no {other}s are found; set `{other}_column` too."
+                )
+        self.free, self.notes = free, self.notes[:noted]
+        return None, None, None
+
+    def _known(self, name: str) -> str:
+        if name not in self.rows.columns:
+            hint = nearest(name, self.rows.columns)
+            raise DataError(f"{self.rows.name} has no column {name!r}; it has {self._listed()}.{hint}")
+        return name
+
+    def _expand(self, patterns: Sequence[str]) -> list[str]:
+        found: list[str] = []
+        for pattern in patterns:
+            wild = "*" in pattern and pattern not in self.rows.columns
+            matches = [name for name in self.rows.columns if fnmatchcase(name, pattern)] if wild else []
+            found += matches or [self._known(pattern)]
+        return list(dict.fromkeys(found))
+
+    def _take(self, *names: str) -> None:
+        self.free = [name for name in self.free if name not in names]
+
+    def _values(self, name: str) -> list[str]:
+        return [text for row in self.looked_at for text in texts(self.rows.cell(row, name))]
+
+    def _guess_image(self) -> str:
+        """Bytes of pictures; else the column of which most values name pictures; ties go to the likelier name."""
+        scores: dict[str, tuple[float, bool]] = {}
+        for name in self.free:
+            by_name = unmatched(name, IMAGE) is not None
+            if self.rows.holds_pictures(name):
+                scores[name] = (2, by_name)
+            elif values := self._values(name):
+                scores[name] = (sum(map(self.is_picture, values)) / len(values), by_name)
+        best = max(scores, key=lambda name: scores[name], default=None)
+        if best is None or scores[best][0] < 0.05:
+            raise DataError(
+                f"{self.rows.name}: no column names pictures that are there. It has {self._listed()}. Name the column "
+                "with `image_column`, and check that its values are paths from the folder given as `path`."
+            )
+        self._take(best)
+        self.notes.append(f"{self.rows.name}: the pictures are in column {best!r} (guessed).")
+        return best
+
+    def _guess(self, what: str, words: Sequence[str], fits: Callable[[str], bool] | None = None) -> str | None:
+        """The free column whose name says little else than one of the words."""
+        extra = {name: count for name in self.free if (count := unmatched(name, words)) is not None}
+        for name in sorted(extra, key=extra.__getitem__):
+            if unmatched(name, NEVER) is None and (fits is None or fits(name)) and self._values(name):
+                self._take(name)
+                self.notes.append(f"{self.rows.name}: the {what} are in column {name!r} (guessed).")
+                return name
+        return None
+
+    def _is_split(self, name: str) -> bool:
+        return all(value.lower() in SPLIT_NAMES for value in self._values(name))
+
+    def _is_kind(self, name: str) -> bool:
+        return unmatched(name, QUESTION + ANSWER) is not None
+
+    def _guess_captions(self, silent: bool) -> list[str]:
+        """By name; else, where nothing else is said of the pictures, the column of the longest texts."""
+        wordy = [name for name in self.free if unmatched(name, NEVER) is None and self._is_text(name)]
+        found = [name for name in wordy if unmatched(name, CAPTION) is not None or name.lower() in LANGUAGES]
+        if not found and silent and wordy:
+            found = [max(wordy, key=lambda name: np.mean([len(value) for value in self._values(name)]))]
+        self._take(*found)
+        if found:
+            column = "columns" if len(found) > 1 else "column"
+            self.notes.append(
+                f"{self.rows.name}: the captions are in {column} {', '.join(map(repr, found))} (guessed)."
+            )
+        return found
+
+    def _is_text(self, name: str) -> bool:
+        """Most values have letters, and are not the names of files."""
+        if self.rows.holds_pictures(name):
+            return False
+        values = self._values(name)
+        wordy = [value for value in values if any(map(str.isalpha, value)) and not self.is_picture(value)]
+        return len(wordy) > len(values) / 2 and set(values) - {"true", "false"} != set()
+
+    def _with_languages(self, names: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
+        return tuple((name, self.config.language or language_of(name)) for name in names)
+
+    def _listed(self) -> str:
+        return ", ".join(map(repr, self.rows.columns[:30])) or "no columns"

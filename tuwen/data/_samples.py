@@ -1,0 +1,124 @@
+"""The rows of one picture as a sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuwen.core.errors import SampleError
+from tuwen.core.sample import Caption, Question, Sample
+from tuwen.data._columns import Columns, ColumnsConfig
+from tuwen.data._pictures import PictureFinder, name_of, picture_of
+from tuwen.data._text import guess_language, texts
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RowSource:
+    """Samples made of the rows of a table.
+
+    order, starts: sample `i` is made of the rows `order[starts[i]:starts[i + 1]]`.
+    """
+
+    reader: SampleReader
+    order: Numbers
+    starts: Numbers
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        return self.reader.read(self.order[self.starts[index] : self.starts[index + 1]].tolist())
+
+
+class Cells(Protocol):
+    """What a sample is made of: `Rows`, or anything with cells like theirs."""
+
+    @property
+    def faults(self) -> Mapping[int, str]: ...
+
+    def cell(self, row: int, column: str) -> Any: ...
+
+    def where(self, row: int) -> str: ...
+
+
+@dataclass(frozen=True)
+class SampleReader:
+    """Makes a sample of the rows of one picture."""
+
+    rows: Cells
+    columns: Columns
+    config: ColumnsConfig
+    finder: PictureFinder | None = None
+
+    def read(self, members: Sequence[int]) -> Sample:
+        """The sample of these rows.
+
+        Raises:
+            SampleError: it has no picture, or nothing is said about it.
+        """
+        first = members[0]
+        where = self.rows.where(first)
+        if first in self.rows.faults:
+            raise SampleError(where, self.rows.faults[first])
+        cell = self.rows.cell(first, self.columns.image)
+        picture = picture_of(cell, self.finder, where)
+        label = self._label(first)
+        sample = Sample(
+            key=name_of(cell) or where,
+            image=picture,
+            captions=tuple(self._captions(members, label)),
+            questions=tuple(question for row in members for question in self._questions(row)),
+            label=label,
+        )
+        if not (sample.captions or sample.questions or sample.label):
+            columns = [name for name, _ in self.columns.captions] + [self.columns.question, self.columns.label]
+            empty = ", ".join(name for name in columns if name)
+            raise SampleError(sample.key, f"nothing is said about the picture: {empty} is empty ({where})")
+        return sample
+
+    def _label(self, row: int) -> str | None:
+        if self.columns.label is None:
+            return None
+        return next(iter(texts(self.rows.cell(row, self.columns.label))), None)
+
+    def _captions(self, members: Sequence[int], label: str | None) -> list[Caption]:
+        found = [
+            Caption(text, language or guess_language(text))
+            for row in members
+            for column, language in self.columns.captions
+            for text in texts(self.rows.cell(row, column))
+        ]
+        if label is not None:
+            spoken = label.replace("_", " ")
+            found += [Caption(text.replace("{}", spoken), code) for code, text in self.config.templates.items()]
+        return list(dict.fromkeys(found))
+
+    def _questions(self, row: int) -> list[Question]:
+        """Questions with their answers; of several answers to one question the commonest."""
+        columns = self.columns
+        if columns.question is None or columns.answer is None:
+            return []
+        asked = texts(self.rows.cell(row, columns.question))
+        answers = texts(self.rows.cell(row, columns.answer))
+        if len(asked) == 1 and answers:
+            answers = [Counter(answers).most_common(1)[0][0]]
+        if len(asked) != len(answers):
+            if not asked or not answers:
+                return []
+            raise SampleError(self.rows.where(row), f"{len(asked)} questions and {len(answers)} answers")
+        kinds = texts(self.rows.cell(row, columns.kind)) if columns.kind else []
+        if len(kinds) != len(asked):
+            kinds = ["other"] * len(asked)
+        return [
+            Question(question, answer, kind, self.config.language or guess_language(question))
+            for question, answer, kind in zip(asked, answers, kinds, strict=True)
+        ]

@@ -1,0 +1,102 @@
+"""A table whose rows are read when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+PICTURE_FIELDS = frozenset({"bytes", "path"})
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table of an Arrow kind, in memory or mapped from disk.
+
+    name: the file or data set, for messages.
+    table: what holds the columns (`pa.Table`, or the like of `datasets`).
+    lines: the line of the file at which each row begins, where rows are lines.
+    faults: rows that cannot be used, and why.
+    classes: the names behind the numbers of a column of classes.
+    notes: what was guessed to read it.
+    """
+
+    name: str
+    table: Any
+    lines: NDArray[np.int64] | None = None
+    faults: Mapping[int, str] = field(default_factory=dict)
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_columns", {name: self.table.column(name) for name in self.table.schema.names})
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns; a field of a nested one by its path (`names.en`)."""
+        return [name for column in self.table.schema for name in _leaves(column.name, column.type)]
+
+    def holds_pictures(self, column: str) -> bool:
+        """Whether the column holds the bytes of pictures, and not their names."""
+        return any(name == column and _is_picture(kind) for field in self.table.schema for name, kind in _typed(field))
+
+    def cell(self, row: int, column: str) -> Any:
+        """One value, as Python sees it; a class as its name."""
+        columns: dict[str, Any] = self.__dict__["_columns"]
+        root, *path = [column] if column in columns else column.split(".")
+        value = columns[root][row].as_py()
+        for step in path:
+            value = _step(value, step)
+        names = self.classes.get(column)
+        if names is not None and isinstance(value, int):
+            return names[value] if 0 <= value < len(names) else None
+        return value
+
+    def values(self, column: str) -> Iterator[Any]:
+        """The whole column, value by value."""
+        return (self.cell(row, column) for row in range(len(self)))
+
+    def where(self, row: int) -> str:
+        """Where a row stands, for messages: `captions.csv line 17`."""
+        return f"{self.name} row {row}" if self.lines is None else f"{self.name} line {self.lines[row]}"
+
+
+def _step(value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        return [_step(item, name) for item in value]
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _leaves(name: str, kind: pa.DataType) -> list[str]:
+    return [leaf for leaf, _ in _walk(name, kind)]
+
+
+def _typed(column: pa.Field) -> list[tuple[str, pa.DataType]]:
+    return _walk(column.name, column.type)
+
+
+def _walk(name: str, kind: pa.DataType) -> list[tuple[str, pa.DataType]]:
+    """The leaves of a column with their types; a picture is a leaf."""
+    inner = kind.value_type if _is_list(kind) else kind
+    if not pa.types.is_struct(inner) or _is_picture(kind):
+        return [(name, kind)]
+    return [leaf for field in inner for leaf in _walk(f"{name}.{field.name}", field.type)]
+
+
+def _is_picture(kind: pa.DataType) -> bool:
+    """Bytes, or what `datasets` keeps a picture in: a struct of its bytes and its path."""
+    inner = kind.value_type if _is_list(kind) else kind
+    if pa.types.is_struct(inner):
+        return {field.name for field in inner} == PICTURE_FIELDS
+    return bool(pa.types.is_binary(inner) or pa.types.is_large_binary(inner) or pa.types.is_binary_view(inner))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))

@@ -1,0 +1,184 @@
+"""`folder`: a folder of pictures with a table of texts, or with a subfolder for each class.
+
+A table is a CSV, TSV, JSON, JSON Lines or Parquet file; several rows, columns or list items may speak of one picture.
+Without one, a text file beside each picture (`cat.jpg`, `cat.txt`) has its captions, a line each; and without those,
+the name of the subfolder is the class. Subfolders (or tables) called train, validation and test are the splits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tuwen.core.errors import DataError
+from tuwen.data import NotedSplits
+from tuwen.data._columns import TableConfig
+from tuwen.data._pictures import SUFFIXES, PictureFinder, has_picture_suffix
+from tuwen.data._splits import build_splits
+from tuwen.data._tables.encoding import find_encoding
+from tuwen.data._tables.files import best_known, find_tables, read_table
+from tuwen.data._tables.rows import Rows
+from tuwen.data._vocabulary import SPLIT_NAMES
+
+Files = dict[str | None, list[Path]]
+"""The files of one table (under None), or of a table for each split."""
+
+
+class Config(TableConfig):
+    """Which folder, and what its table means.
+
+    path: the folder of pictures.
+    captions: the table, as a path from here or from the folder; looked for in the folder where it is left out.
+    encoding: of the table (`gb18030`); else found.
+    separator: between the fields of a CSV file; else found.
+    """
+
+    path: Path
+    captions: Path | None = None
+    encoding: str | None = None
+    separator: str | None = None
+
+
+def build(config: Config, context: Any = None) -> NotedSplits:
+    """`train` and `validation`, or the splits that the data comes in.
+
+    Raises:
+        DataError: there is no such folder, table or column, or nothing is said about the pictures.
+    """
+    folder = config.path.expanduser()
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of pictures.")
+    files = {None: [_given(config.captions, folder)]} if config.captions else _found(folder)
+    if not files:
+        return _without_table(folder, config)
+    splits = build_splits(
+        {
+            split: (read_table(parts, config.encoding, config.separator), PictureFinder(folder, parts[0].parent))
+            for split, parts in files.items()
+        },
+        config,
+    )
+    read = ", ".join(str(part) for parts in files.values() for part in parts)
+    return NotedSplits(splits, [f"The texts are read from {read}.", *splits.notes], splits.labels)
+
+
+def _given(captions: Path, folder: Path) -> Path:
+    places = (captions.expanduser(), folder / captions)
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        there = ", ".join(str(file) for files in find_tables(folder).values() for file in files) or "none"
+        raise DataError(f"{captions}: no such table of captions, here or in {folder}. Tables there: {there}.")
+    return found
+
+
+def _found(folder: Path) -> Files:
+    """The tables in the folder, in its subfolder `data`, or in a subfolder for each split."""
+    for place in (folder, folder / "data"):
+        if place.is_dir() and (tables := find_tables(place)):
+            return _chosen(tables, place)
+    inside = {name: _chosen(find_tables(place), place) for name, place in _split_folders(folder).items()}
+    return {name: next(iter(tables.values())) for name, tables in inside.items() if len(tables) == 1}
+
+
+def _chosen(tables: Mapping[str, list[Path]], place: Path) -> Files:
+    """The only table, a table for each split, or the one whose name is known.
+
+    Raises:
+        DataError: there are several, and nothing tells which is meant.
+    """
+    splits = {name: split for name in tables if (split := _split_in(name))}
+    if len(tables) > 1 and len(set(splits.values())) == len(tables):
+        return {splits[name]: files for name, files in tables.items()}
+    name = next(iter(tables)) if len(tables) == 1 else best_known(tables, place)
+    if name is not None:
+        return {None: tables[name]}
+    if not tables:
+        return {}
+    listed = ", ".join(str(file) for files in tables.values() for file in files)
+    raise DataError(f"{place}: there are several tables, {listed}; say with `captions` which has the texts.")
+
+
+def _split_in(name: str) -> str | None:
+    """The split that a file's name speaks of: `captions_val2017` of validation."""
+    words = [word.rstrip("0123456789") for word in re.split(r"[\W_]+", name.lower())]
+    whole = SPLIT_NAMES.get(name.lower())
+    return whole or next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
+
+
+def _split_folders(folder: Path) -> dict[str, Path]:
+    places = sorted(place for place in folder.iterdir() if place.is_dir())
+    return {SPLIT_NAMES[place.name.lower()]: place for place in places if place.name.lower() in SPLIT_NAMES}
+
+
+def _without_table(folder: Path, config: Config) -> NotedSplits:
+    """Captions from the text files beside the pictures, else classes from the names of the subfolders.
+
+    Raises:
+        DataError: there are no pictures, or neither of these says anything about them.
+    """
+    _refuse_columns(folder, config)
+    places = _split_folders(folder)
+    pictures = {name: _pictures(place) for name, place in places.items()} if places else {None: _pictures(folder)}
+    every = [(places.get(name or "", folder), picture) for name, found in pictures.items() for picture in found]
+    if not every:
+        raise DataError(f"{folder}: no pictures in it ({', '.join(SUFFIXES)}).")
+    if any((place / picture).with_suffix(".txt").is_file() for place, picture in every):
+        note, column = "The captions are read from the text file beside each picture, a line each.", "captions"
+        settings = config.model_copy(update={"image_column": "image", "caption_columns": ("captions",)})
+    else:
+        classes = sorted({picture.parent.as_posix() for _, picture in every} - {"."})
+        if len(classes) < 2 and not (classes and config.templates):
+            raise DataError(
+                f"{folder}: nothing is said about its {len(every):,} pictures. It has no table (CSV, TSV, JSON, "
+                "JSONL, Parquet; else name it with `captions`), no text file beside a picture, no subfolder a class."
+            )
+        shown = ", ".join(classes[:8]) + (", ..." if len(classes) > 8 else "")
+        note, column = f"The classes are the names of {len(classes):,} subfolders: {shown}.", "label"
+        settings = config.model_copy(update={"image_column": "image", "label_column": "label", "caption_columns": ()})
+    tables = {
+        name: (_rows(places.get(name or "", folder), found, column), PictureFinder(places.get(name or "", folder)))
+        for name, found in pictures.items()
+        if found
+    }
+    splits = build_splits(tables, settings)
+    return NotedSplits(splits, [note, *splits.notes], splits.labels)
+
+
+def _refuse_columns(folder: Path, config: Config) -> None:
+    named = [name for name in TableConfig.model_fields if name.endswith(("_column", "_columns"))]
+    given = [name for name in named if getattr(config, name) is not None]
+    if given:
+        raise DataError(
+            f"{folder}: `{given[0]}` is set, and there is no table in the folder; name one with `captions`."
+        )
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures in a folder and below, as paths from it, in order; hidden ones are left out."""
+    found = []
+    for place, inside, files in os.walk(folder):
+        inside[:] = sorted(name for name in inside if not name.startswith((".", "__MACOSX")))
+        names = sorted(name for name in files if has_picture_suffix(name) and not name.startswith("."))
+        found += [Path(os.path.relpath(os.path.join(place, name), folder)) for name in names]
+    return found
+
+
+def _rows(folder: Path, pictures: list[Path], column: str) -> Rows:
+    values = [_beside(folder / picture) if column == "captions" else _class_of(picture) for picture in pictures]
+    kind = pa.list_(pa.string()) if column == "captions" else pa.string()
+    table = pa.table({"image": pa.array([str(picture) for picture in pictures]), column: pa.array(values, kind)})
+    return Rows(folder.name or str(folder), table)
+
+
+def _beside(picture: Path) -> list[str]:
+    file = picture.with_suffix(".txt")
+    return file.read_text(encoding=find_encoding(file)[0]).splitlines() if file.is_file() else []
+
+
+def _class_of(picture: Path) -> str | None:
+    return picture.parent.as_posix() if picture.parent != Path() else None
