@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tuwen.core.errors import CheckpointError, DataError, RecipeError, SampleError, TrainingError, TuwenError
     from tuwen.core.sample import Box, Caption, Question, Sample
     from tuwen.recipe.schema import Recipe, load_recipe
+    from tuwen.recipe.use import Model, load
 
 __version__ = "0.1.0"
 
@@ -19,6 +20,7 @@ _ROOMS = {
     "tuwen.core.errors": ("CheckpointError", "DataError", "RecipeError", "SampleError", "TrainingError", "TuwenError"),
     "tuwen.core.sample": ("Box", "Caption", "Question", "Sample"),
     "tuwen.recipe.schema": ("Recipe", "load_recipe"),
+    "tuwen.recipe.use": ("Model", "load"),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -27,6 +29,7 @@ __all__ = [
     "Caption",
     "CheckpointError",
     "DataError",
+    "Model",
     "Question",
     "Recipe",
     "RecipeError",
@@ -35,6 +38,7 @@ __all__ = [
     "TrainingError",
     "TuwenError",
     "__version__",
+    "load",
     "load_recipe",
 ]
 

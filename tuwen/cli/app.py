@@ -38,7 +38,9 @@ def build_app() -> typer.Typer:
     """The command line with every command that has a file in this folder."""
     app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(_tuwen)
-    names = [info.name for info in pkgutil.iter_modules(cli.__path__) if info.name != "app"]
+    names = [
+        info.name for info in pkgutil.iter_modules(cli.__path__) if info.name != "app" and not info.name.startswith("_")
+    ]
     modules = [importlib.import_module(f"{cli.__name__}.{name}") for name in names]
     for module in sorted(modules, key=lambda module: PANELS.index(module.PANEL)):
         name = module.__name__.rpartition(".")[2].replace("_", "-")

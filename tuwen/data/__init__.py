@@ -22,18 +22,24 @@ class DataContext:
 
 
 class NotedSplits(dict[str, Source | Stream]):
-    """Splits of data that was not made for Tuwen.
+    """Splits, and what is known of them.
 
     notes: plain sentences for the user: what was found, and what was guessed.
     labels: the class names of all splits, sorted; empty where there are none.
+    class_texts: for each language, a text that describes each label; empty where the data has none.
     """
 
     def __init__(
-        self, splits: Mapping[str, Source | Stream], notes: Sequence[str] = (), labels: Sequence[str] = ()
+        self,
+        splits: Mapping[str, Source | Stream],
+        notes: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        class_texts: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         super().__init__({name: splits[name] for name in sorted(splits, key=_rank)})
         self.notes = tuple(notes)
         self.labels = tuple(labels)
+        self.class_texts = dict(class_texts or {})
 
 
 def _rank(name: str) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from tuwen.core.errors import DataError
 from tuwen.core.rooms import PartConfig, nearest
+from tuwen.data._pictures import looks_like_picture
 from tuwen.data._tables.rows import Rows
 from tuwen.data._text import texts
 from tuwen.data._vocabulary import (
@@ -29,6 +30,7 @@ from tuwen.data._vocabulary import (
 )
 
 _LOOKED_AT = 200
+_ASKED_FOR = 20
 
 
 class ColumnsConfig(PartConfig):
@@ -90,7 +92,7 @@ class Chooser:
     Args:
         rows: the table.
         config: what the user says of it.
-        is_picture: whether a text names a picture.
+        is_there: whether a text without a picture's ending names a picture that is there.
 
     Attributes:
         notes: a sentence for each guess.
@@ -99,8 +101,8 @@ class Chooser:
         DataError: a column that the user named is not there.
     """
 
-    def __init__(self, rows: Rows, config: ColumnsConfig, is_picture: Callable[[str], bool]) -> None:
-        self.rows, self.config, self.is_picture = rows, config, is_picture
+    def __init__(self, rows: Rows, config: ColumnsConfig, is_there: Callable[[str], bool]) -> None:
+        self.rows, self.config, self.is_there = rows, config, is_there
         self.notes: list[str] = []
         self.free = list(rows.columns)
         numbers = np.unique(np.linspace(0, len(rows) - 1, _LOOKED_AT).astype(int)).tolist() if len(rows) else []
@@ -172,16 +174,13 @@ class Chooser:
         return [text for row in self.looked_at for text in texts(self.rows.cell(row, name))]
 
     def _guess_image(self) -> str:
-        """Bytes of pictures; else the column of which most values name pictures; ties go to the likelier name."""
-        scores: dict[str, tuple[float, bool]] = {}
-        for name in self.free:
-            by_name = unmatched(name, IMAGE) is not None
-            if self.rows.holds_pictures(name):
-                scores[name] = (2, by_name)
-            elif values := self._values(name):
-                scores[name] = (sum(map(self.is_picture, values)) / len(values), by_name)
-        best = max(scores, key=lambda name: scores[name], default=None)
-        if best is None or scores[best][0] < 0.05:
+        """Bytes of pictures; else the column of which most values name pictures; ties go to the likelier name.
+
+        Raises:
+            DataError: there is none.
+        """
+        best = self._best(looks_like_picture, _LOOKED_AT) or self._best(self.is_there, _ASKED_FOR)
+        if best is None:
             raise DataError(
                 f"{self.rows.name}: no column names pictures that are there. It has {self._listed()}. Name the column "
                 "with `image_column`, and check that its values are paths from the folder given as `path`."
@@ -189,6 +188,17 @@ class Chooser:
         self._take(best)
         self.notes.append(f"{self.rows.name}: the pictures are in column {best!r} (guessed).")
         return best
+
+    def _best(self, is_picture: Callable[[str], bool], most: int) -> str | None:
+        scores: dict[str, tuple[float, bool]] = {}
+        for name in self.free:
+            by_name = unmatched(name, IMAGE) is not None
+            if self.rows.holds_pictures(name):
+                scores[name] = (2, by_name)
+            elif values := self._values(name)[:most]:
+                scores[name] = (sum(map(is_picture, values)) / len(values), by_name)
+        best = max(scores, key=lambda name: scores[name], default=None)
+        return best if best is not None and scores[best][0] > 0.1 else None
 
     def _guess(self, what: str, words: Sequence[str], fits: Callable[[str], bool] | None = None) -> str | None:
         """The free column whose name says little else than one of the words."""
@@ -225,7 +235,7 @@ class Chooser:
         if self.rows.holds_pictures(name):
             return False
         values = self._values(name)
-        wordy = [value for value in values if any(map(str.isalpha, value)) and not self.is_picture(value)]
+        wordy = [value for value in values if any(map(str.isalpha, value)) and not looks_like_picture(value)]
         return len(wordy) > len(values) / 2 and set(values) - {"true", "false"} != set()
 
     def _with_languages(self, names: Sequence[str]) -> tuple[tuple[str, str | None], ...]:

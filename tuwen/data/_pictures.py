@@ -21,6 +21,11 @@ def has_picture_suffix(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
+def looks_like_picture(text: str) -> bool:
+    """Whether a text looks like the name of a picture: `a.jpg`, or `a.jpg#0`, which numbers the captions of one."""
+    return has_picture_suffix(re.sub(r"#\d+$", "", text))
+
+
 class PictureFinder:
     """Finds the files of pictures that a table names.
 
@@ -36,15 +41,11 @@ class PictureFinder:
         self._roots = list(dict.fromkeys(first + subfolders[:_MOST_ROOTS]))
         self._ending, self._last_part = "", False
 
-    def is_picture(self, text: str) -> bool:
-        """Whether a text names a picture."""
-        if has_picture_suffix(text) or re.search(r"\.\w{3,4}#\d+$", text):
-            return True
+    def is_there(self, text: str) -> bool:
+        """Whether a text without a picture's ending names a picture that is there. It asks the disk, often."""
         plausible = 0 < len(text) < 200 and not any(map(str.isspace, text))
         return plausible and any(
-            has_picture_suffix(root + text + ending) and os.path.isfile(os.path.join(root, text + ending))
-            for root in self._roots
-            for ending in _ENDINGS
+            os.path.isfile(os.path.join(root, text + ending)) for root in self._roots for ending in _ENDINGS[1:]
         )
 
     def settle(self, names: Sequence[str], table: str) -> list[str]:

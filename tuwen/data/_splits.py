@@ -51,7 +51,7 @@ def build_splits(tables: Tables, config: TableConfig) -> NotedSplits:
 
 def _split(rows: Rows, config: TableConfig, finder: PictureFinder, split: str | None, carve: bool) -> Found:
     _refuse_mostly_broken(rows)
-    chooser = Chooser(rows, config, finder.is_picture)
+    chooser = Chooser(rows, config, finder.is_there)
     split_column = chooser.split(config.split_column) if split is None else None
     columns = chooser.columns()
     names, codes = _coded(rows, columns.image, name_of)

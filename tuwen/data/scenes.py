@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Box, Caption, Question, Sample
+from tuwen.data import NotedSplits
 from tuwen.data._scenes.chinese import CHINESE
 from tuwen.data._scenes.english import ENGLISH
 from tuwen.data._scenes.language import Language
@@ -70,6 +71,7 @@ class Config(PartConfig):
     languages: which languages the texts are in.
     describe_texture: whether captions tell the texture (a solid one is left unsaid).
     paraphrases: further captions of a scene, in each language.
+    brief: share of these that tell only colours and shapes, as the texts of classes do.
     questions: questions about a scene, the same ones in each language.
     train_scenes, test_scenes: how many scenes `train` has, and `test` and `held_out` each.
     """
@@ -81,6 +83,7 @@ class Config(PartConfig):
     languages: tuple[Literal["en", "zh"], ...] = Field(("en", "zh"), min_length=1)
     describe_texture: bool = True
     paraphrases: int = Field(1, ge=0, le=16)
+    brief: float = Field(0.25, ge=0, le=1)
     questions: int = Field(2, ge=0, le=16)
     train_scenes: int = Field(1_000_000, ge=1, lt=2**40)
     test_scenes: int = Field(2_000, ge=1, lt=2**40)
@@ -100,11 +103,18 @@ class Config(PartConfig):
         return languages
 
 
-def build(config: Config, context: Any = None) -> dict[str, Scenes]:
+def build(config: Config, context: Any = None) -> NotedSplits:
     """`train` and `test`, and `held_out` unless nothing is held out."""
     world = World(config.objects, config.seed, config.holdout)
     names = _SPLITS if world.held_out_pairs else _SPLITS[:2]
-    return {name: Scenes(config, world, name) for name in names}
+    held_out = ", ".join(" ".join(pair) for pair in sorted(world.held_out_pairs)) or "nothing"
+    labels = class_names()
+    return NotedSplits(
+        {name: Scenes(config, world, name) for name in names},
+        notes=[f"only the split held_out shows: {held_out}"],
+        labels=labels,
+        class_texts={code: dict(zip(labels, class_prompts(code), strict=True)) for code in config.languages},
+    )
 
 
 class Scenes:
@@ -159,7 +169,9 @@ class Scenes:
         captions = [Caption(language.caption(things, texture), language.code, True) for language in self._languages]
         for language in self._languages:
             for _ in range(self.config.paraphrases):
-                captions.append(Caption(language.paraphrase(rng, things, texture), language.code))
+                brief = rng.random() < self.config.brief
+                text = language.brief(things) if brief else language.paraphrase(rng, things, texture)
+                captions.append(Caption(text, language.code))
         return tuple(captions)
 
     def _questions(self, rng: Random, things: tuple[Thing, ...]) -> tuple[Question, ...]:

@@ -188,7 +188,7 @@ def _choose(config: Config, tars: Sequence[str]) -> tuple[Columns, list[str]]:
         examples = "".join(f"\n  {error}" for error in broken[:3]) or "\n  they are empty"
         raise DataError(f"{tars[0]}: no sample can be read from the first tars:{examples}")
     rows = Rows(tars[0], to_table(cells))
-    chooser = Chooser(rows, config.model_copy(update={"image_column": _IMAGE}), has_picture_suffix)
+    chooser = Chooser(rows, config.model_copy(update={"image_column": _IMAGE}), lambda _: False)
     return chooser.columns(), chooser.notes
 
 

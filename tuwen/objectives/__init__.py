@@ -38,8 +38,16 @@ class Objective(ABC, Generic[C]):
 
     @abstractmethod
     def count(self, batch: Batch) -> float:
-        """How many items of the batch the loss sums over: known before the forward pass, for exact accumulation."""
+        """How many items of the batch the loss sums over, 0 where it has none.
+
+        Known before the forward pass, so that accumulation is exact.
+        """
 
     @abstractmethod
     def __call__(self, forward: Forward) -> Loss:
         """The loss of a batch, with `Loss.count` equal to `count(batch)`."""
+
+
+def rows(batch: Batch, stream: str) -> float:
+    """How many texts a stream of the batch has."""
+    return float(len(batch.texts[stream].ids)) if stream in batch.texts else 0.0

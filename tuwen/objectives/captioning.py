@@ -17,7 +17,7 @@ from tuwen.objectives import Objective, ObjectiveConfig
 class Config(ObjectiveConfig):
     """stream: the texts; label_smoothing: probability spread over all tokens."""
 
-    stream: str = "caption"
+    stream: str = "words"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
 
 
@@ -25,8 +25,8 @@ class Captioning(Objective[Config]):
     """Cross-entropy, summed over the tokens that carry a loss."""
 
     def count(self, batch: Batch) -> float:
-        mask = batch.texts[self.config.stream].loss_mask
-        return 0.0 if mask is None else float(mask.sum())
+        text = batch.texts.get(self.config.stream)
+        return 0.0 if text is None or text.loss_mask is None else float(text.loss_mask.sum())
 
     def __call__(self, forward: Forward) -> Loss:
         predicted = forward.predictions(self.config.stream)

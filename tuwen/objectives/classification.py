@@ -26,22 +26,24 @@ class Classification(Objective[Config]):
     """Summed over the rows whose class is known."""
 
     def count(self, batch: Batch) -> float:
-        return float((self._target(batch) != IGNORE).sum())
+        target = self._target(batch)
+        return 0.0 if target is None else float((target != IGNORE).sum())
 
     def __call__(self, forward: Forward) -> Loss:
         target = self._target(forward.batch)
+        if target is None:
+            where = "pictures" if self.config.stream is None else f"texts of {self.config.stream!r}"
+            raise DataError(f"classification: no class is known for the {where} of this batch.")
         known = target != IGNORE
         logits = forward.logits(self.config.head, self.config.stream).float()[known]
         losses = F.cross_entropy(logits, target[known], reduction="none", label_smoothing=self.config.label_smoothing)
         return Loss.over(losses, accuracy=(logits.argmax(-1) == target[known]).float().mean())
 
-    def _target(self, batch: Batch) -> Tensor:
-        stream = self.config.stream
-        target = batch.target if stream is None else batch.texts[stream].target
-        if target is None:
-            where = "pictures" if stream is None else f"stream {stream!r}"
-            raise DataError(f"classification: no class is known for the {where} of this batch.")
-        return target
+    def _target(self, batch: Batch) -> Tensor | None:
+        if self.config.stream is None:
+            return batch.target
+        text = batch.texts.get(self.config.stream)
+        return None if text is None else text.target
 
 
 def build(config: Config, context: object = None) -> Classification:

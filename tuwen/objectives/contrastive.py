@@ -15,7 +15,7 @@ from tuwen.core.batch import Batch, TextBatch
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
 from tuwen.models.model import MAX_LOGIT_SCALE
-from tuwen.objectives import Objective, ObjectiveConfig
+from tuwen.objectives import Objective, ObjectiveConfig, rows
 
 
 class Config(ObjectiveConfig):
@@ -28,7 +28,7 @@ class Contrastive(Objective[Config]):
     """The mean of both directions, summed over the text rows."""
 
     def count(self, batch: Batch) -> float:
-        return float(len(batch.texts[self.config.stream].ids))
+        return rows(batch, self.config.stream)
 
     def __call__(self, forward: Forward) -> Loss:
         text = forward.stream(self.config.stream)
@@ -37,13 +37,12 @@ class Contrastive(Objective[Config]):
         positive = positives(text, logits.shape[1])
         text_to_image = soft_cross_entropy(logits, positive)
         image_to_text = soft_cross_entropy(logits.T, positive.T)
-        rows = logits.shape[0]
-        own = text.image.to(logits.device)
-        total = (text_to_image.sum() + image_to_text.mean() * rows) / 2
+        count = len(logits)
+        total = (text_to_image.sum() + image_to_text.mean() * count) / 2
         right = (positive.gather(1, logits.argmax(1, keepdim=True))).float().mean()
         return Loss(
             total,
-            torch.tensor(float(rows), device=own.device),
+            torch.tensor(float(count), device=logits.device),
             {"recall_at_1": right.detach(), "scale": scale.detach()},
         )
 

@@ -14,7 +14,7 @@ from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
 from tuwen.models.model import MAX_LOGIT_SCALE
-from tuwen.objectives import Objective, ObjectiveConfig
+from tuwen.objectives import Objective, ObjectiveConfig, rows
 from tuwen.objectives.contrastive import positives
 
 
@@ -29,22 +29,22 @@ class Matching(Objective[Config]):
     """Two-class cross-entropy over three pairs a text, summed over the text rows."""
 
     def count(self, batch: Batch) -> float:
-        return float(len(batch.texts[self.config.stream].ids))
+        return rows(batch, self.config.stream)
 
     def __call__(self, forward: Forward) -> Loss:
         text = forward.stream(self.config.stream)
-        rows = torch.arange(len(text.ids), device=text.ids.device)
+        own_text = torch.arange(len(text.ids), device=text.ids.device)
         wrong_image, wrong_text, usable = self._hard_negatives(forward)
         own = forward.fused(self.config.stream).pooled
         wrong = forward.fused_pairs(
-            self.config.stream, torch.cat([rows, wrong_text]), torch.cat([wrong_image, text.image])
+            self.config.stream, torch.cat([own_text, wrong_text]), torch.cat([wrong_image, text.image])
         ).pooled
         logits = forward.model.heads[self.config.head](torch.cat([own, wrong])).float()
-        answer = (torch.arange(len(logits), device=logits.device) < len(rows)).long()
+        answer = (torch.arange(len(logits), device=logits.device) < len(own_text)).long()
         valid = torch.cat([torch.ones_like(usable), usable, usable])
         losses = F.cross_entropy(logits, answer, reduction="none") * valid
         right = ((logits.argmax(-1) == answer) & valid).sum() / valid.sum()
-        count = torch.tensor(float(len(rows)), device=logits.device)
+        count = torch.tensor(float(len(own_text)), device=logits.device)
         return Loss(losses.sum() / 3, count, {"accuracy": right.detach()})
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
 from tuwen.models.model import MAX_LOGIT_SCALE
-from tuwen.objectives import Objective, ObjectiveConfig
+from tuwen.objectives import Objective, ObjectiveConfig, rows
 from tuwen.objectives.contrastive import positives
 
 
@@ -23,7 +23,7 @@ class Sigmoid(Objective[Config]):
     """`-Σ log σ(z (t·xᵀy + b))` over all pairs, z = ±1, summed over the text rows."""
 
     def count(self, batch: Batch) -> float:
-        return float(len(batch.texts[self.config.stream].ids))
+        return rows(batch, self.config.stream)
 
     def __call__(self, forward: Forward) -> Loss:
         model = forward.model

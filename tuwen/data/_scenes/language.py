@@ -106,6 +106,10 @@ class Language:
             return template.format(reversed=self.join(phrases[::-1]))
         return template.format(*phrases)
 
+    def brief(self, things: tuple[Thing, ...]) -> str:
+        """Every thing from left to right by colour and shape alone."""
+        return self.join([self.prompt(*thing.pair) for thing in things])
+
     def question(self, rng: Random, query: Query) -> str:
         """The question in words."""
         return _pick(rng, self.questions[query.form]).format(a=self.refer(query.a), b=self.refer(query.b))

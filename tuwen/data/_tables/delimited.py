@@ -122,10 +122,12 @@ def _find_separator(file: Path, encoding: str) -> str:
         DataError: none does.
     """
     best, best_score = None, (0.0, 0)
+    errors: list[DataError] = []
     for separator in SEPARATORS:
         try:
             widths = [len(fields) for _, fields in itertools.islice(_records(file, encoding, separator), 50)]
-        except DataError:
+        except DataError as error:
+            errors.append(error)
             continue
         if not widths:
             return ","
@@ -133,6 +135,8 @@ def _find_separator(file: Path, encoding: str) -> str:
         score = (round(agreement, 1), widths[0])
         if widths[0] > 1 and score > best_score:
             best, best_score = separator, score
+    if best is None and errors:
+        raise errors[0]
     if best is None:
         with file.open(encoding=encoding) as opened:
             start = opened.readline().strip()[:80]

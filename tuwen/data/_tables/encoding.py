@@ -21,7 +21,7 @@ def find_encoding(file: Path, given: str | None = None) -> tuple[str, str | None
     """The encoding of a text file, and a sentence for the user where it is not UTF-8.
 
     By its byte-order mark; else UTF-8 if all of it is; else UTF-16 if it has zero bytes; else GB18030 (with GBK and
-    GB2312 inside it) if all of it is.
+    GB2312 inside it) if all of it is. In a file of a few characters, GB18030 may pass for UTF-8.
 
     Raises:
         DataError: the file is in none of these, or not in the one given.
@@ -36,11 +36,11 @@ def find_encoding(file: Path, given: str | None = None) -> tuple[str, str | None
         if start.startswith(mark):
             return name, None
     zeros = (start[0::2].count(0), start[1::2].count(0))
+    if max(zeros) <= len(start) / 8 and _decodes(file, "utf-8"):  # UTF-16 with many Latin letters is valid UTF-8, too
+        return "utf-8", None
     if any(zeros):
         name = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
         return _checked(file, name), f"{file.name} is read as {name.upper()}, because it has zero bytes."
-    if _decodes(file, "utf-8"):
-        return "utf-8", None
     return _checked(file, "gb18030"), f"{file.name} is not UTF-8 and is read as GB18030 (GBK); else set `encoding`."
 
 

@@ -1,0 +1,22 @@
+"""`tuwen answer`: answer questions about a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PANEL = "Use"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    picture: Annotated[Path, typer.Argument(help="A picture file.")],
+    questions: Annotated[list[str], typer.Argument(help="Questions about it.")],
+) -> None:
+    """Answer questions about a picture."""
+    from tuwen.recipe.use import load
+
+    for question, answer in zip(questions, load(run).answer(picture, list(questions)), strict=True):
+        typer.echo(f"{question} {answer}" if len(questions) > 1 else answer)

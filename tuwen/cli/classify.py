@@ -1,0 +1,24 @@
+"""`tuwen classify`: choose among labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PANEL = "Use"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    picture: Annotated[Path, typer.Argument(help="A picture file.")],
+    labels: Annotated[
+        list[str] | None, typer.Argument(help="Texts to choose among; the labels of training if none.")
+    ] = None,
+) -> None:
+    """Say which of some texts fits a picture best; no training for them is needed."""
+    from tuwen.recipe.use import load
+
+    texts = {label: label for label in labels} if labels else None
+    typer.echo(load(run).classify(picture, texts))

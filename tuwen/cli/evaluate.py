@@ -1,0 +1,20 @@
+"""`tuwen evaluate`: measure a trained model again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PANEL = "Look inside"
+
+
+def command(run: Annotated[Path, typer.Argument(help="Folder of a trained model.")]) -> None:
+    """Measure a trained model on the unseen splits of its data, and write metrics.json and the page again."""
+    from rich.console import Console
+
+    from tuwen.recipe.run import evaluate_run
+    from tuwen.report.tables import metrics_table
+
+    Console().print(metrics_table(evaluate_run(run)))

@@ -1,0 +1,72 @@
+"""What a trained model can do: its tasks on samples it has not seen, as `metrics.json` and a page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuwen.core.sample import Sample, Source, Stream
+from tuwen.recipe.build import Data, System
+from tuwen.recipe.survey import first
+from tuwen.report.examples import Examples
+from tuwen.report.machine import describe_machine
+
+TRAINING_SAMPLES = 2000
+"""So many training samples decide what can be answered without a picture."""
+
+HELD_OUT = "held_out"
+
+
+def evaluate(
+    system: System, data: Data, *, bf16: bool = False, say: Callable[[str], None] = lambda text: None
+) -> tuple[dict[str, Any], Examples]:
+    """Measure every task of the recipe on every split that is asked for.
+
+    Returns:
+        `{"tasks": {task: figures}, "held_out": {task: figures}, "splits": {...}}`, and examples for the page. `tasks`
+        is measured on the first of `test` and `validation` that the data has.
+    """
+    predictor = system.predictor(bf16)
+    training = first(data.train, TRAINING_SAMPLES)
+    examples = Examples()
+    metrics: dict[str, Any] = {}
+    for place, name in places(data.splits, system.recipe.evaluate.splits).items():
+        samples = first(data.splits[name], system.recipe.evaluate.samples)
+        began = time.monotonic()
+        metrics[place] = _measure(system, predictor, samples, training, examples, place)
+        say(f"evaluated {len(samples)} samples of {name} in {time.monotonic() - began:.0f} s")
+    return metrics, examples
+
+
+def places(splits: Mapping[str, Source | Stream], wanted: Sequence[str] | None) -> dict[str, str]:
+    """Under which key of `metrics.json` which split stands."""
+    names = [name for name in splits if name != "train" and (wanted is None or name in wanted)]
+    unseen = [name for name in ("test", "validation") if name in names]
+    found = {"tasks": unseen[0]} if unseen else {}
+    return found | ({HELD_OUT: HELD_OUT} if HELD_OUT in names else {})
+
+
+def _measure(
+    system: System,
+    predictor: Any,
+    samples: list[Sample],
+    training: list[Sample],
+    examples: Examples,
+    place: str,
+) -> dict[str, dict[str, float]]:
+    page = examples.split(place)
+    figures = {name: task.evaluate(predictor, samples, training, page) for name, task in system.tasks.items()}
+    return {name: found for name, found in figures.items() if found}
+
+
+def write_metrics(run: Path, metrics: Mapping[str, Any]) -> Path:
+    """Write `metrics.json` into a run folder, with a description of the machine."""
+    file = run / "metrics.json"
+    part = file.with_suffix(".part")
+    content = {**metrics, "machine": describe_machine()}
+    part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(file)
+    return file

@@ -1,0 +1,133 @@
+"""A whole run: data, model, training, evaluation, and the page that shows it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from tuwen.core.errors import CheckpointError
+from tuwen.recipe.build import Data, System, build_data, build_step, build_system, load_system
+from tuwen.recipe.evaluate import evaluate, write_metrics
+from tuwen.recipe.resolve import Resolved
+from tuwen.recipe.schema import Recipe, load_recipe
+from tuwen.report.page import write_report
+from tuwen.train.events import Listener, Listeners, Result
+from tuwen.train.loop import fit
+from tuwen.train.machine import choose_precision, data_workers
+
+KEPT = ("train_seconds", "pairs_per_second", "parameters", "asked")
+"""What `metrics.json` says of the training; evaluating again keeps it."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended. `report` is None where the run was interrupted, and can be resumed."""
+
+    system: System
+    data: Data
+    result: Result
+    metrics: dict[str, Any]
+    report: Path | None
+
+
+def pretrain(
+    resolved: Resolved[Recipe],
+    run: Path,
+    *,
+    resume: bool = False,
+    listeners: Iterable[Listener] = (),
+    asked: Mapping[str, Any] | None = None,
+) -> Finished:
+    """Train a recipe's model from scratch, save it, measure it and write its page.
+
+    Args:
+        resolved: the recipe.
+        run: folder of the run; it must be new, unless `resume`.
+        resume: go on from the last checkpoint in `run`, if there is one.
+        listeners: hear of the progress.
+        asked: figures that were asked for, in the shape of `metrics.json`, for the page.
+
+    Raises:
+        RecipeError, DataError, TrainingError, CheckpointError.
+    """
+    began = time.monotonic()
+    recipe = resolved.recipe
+    yaml = resolved.to_yaml(origins=False)
+    accelerator = Accelerator()
+    say = Listeners(tuple(listeners) if accelerator.is_main_process else ())
+    data = build_data(recipe)
+    for note in data.notes:
+        say.on_note(note)
+    system = build_system(recipe, data)
+    workers = data_workers(recipe.train.workers, accelerator.device, accelerator.num_processes)
+    loader = system.loader(data.train, workers, accelerator.process_index, accelerator.num_processes)
+    result = fit(
+        build_step(system),
+        loader,
+        recipe.train,
+        run,
+        resume=resume,
+        listeners=listeners,
+        identity={"recipe": hashlib.sha256(yaml.encode()).hexdigest()},
+        accelerator=accelerator,
+        began=began,
+    )
+    if not accelerator.is_main_process or not result.finished:
+        return Finished(system, data, result, {}, None)
+    system.save(run, yaml)
+    numbers = {
+        "train_seconds": round(result.seconds, 1),
+        "pairs_per_second": round(result.samples_per_second, 1),
+        "parameters": sum(parameter.numel() for parameter in system.model.parameters()),
+        **({"asked": asked} if asked else {}),
+    }
+    metrics = measure(system, data, run, numbers, say)
+    return Finished(system, data, result, metrics, write_report(run))
+
+
+def measure(
+    system: System, data: Data, run: Path, numbers: Mapping[str, Any], say: Listener | None = None
+) -> dict[str, Any]:
+    """Evaluate a model, and write `metrics.json` and the page's examples into the run folder."""
+    say = say or Listener()
+    device = next(system.model.parameters()).device
+    precision = choose_precision(system.recipe.train.precision, device, lambda text: None)
+    figures, examples = evaluate(system, data, bf16=precision == "bf16", say=say.on_note)
+    metrics = {**numbers, **figures}
+    examples.save(run)
+    write_metrics(run, metrics)
+    return metrics
+
+
+def evaluate_run(
+    run: Path, resolved: Resolved[Recipe] | None = None, listener: Listener | None = None
+) -> dict[str, Any]:
+    """Evaluate a finished run again, on its own data or on that of another recipe, and write its page again."""
+    own = load_recipe(run).recipe
+    system = load_system(run, own)
+    data = build_data(resolved.recipe if resolved else own)
+    before = json.loads((run / "metrics.json").read_text(encoding="utf-8")) if (run / "metrics.json").exists() else {}
+    kept = {
+        name: before[name] for name in ("train_seconds", "pairs_per_second", "parameters", "asked") if name in before
+    }
+    metrics = measure(system, data, run, kept, listener)
+    write_report(run)
+    return metrics
+
+
+def load_run(run: Path) -> System:
+    """The trained model of a run folder.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    if not run.is_dir():
+        raise CheckpointError(f"{run}: there is no such run folder; `tuwen quickstart` makes one in runs/quickstart.")
+    return load_system(run, load_recipe(run).recipe)

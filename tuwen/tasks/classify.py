@@ -1,0 +1,118 @@
+"""Which of these labels? By a trained head, or without training from texts that describe the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from tuwen.core.batch import Row
+from tuwen.core.rooms import PartConfig
+from tuwen.core.sample import Picture, Sample
+from tuwen.metrics.classification import classification_scores, confusion_matrix, majority_floor
+from tuwen.models.predictor import Predictor
+from tuwen.prep.batches import IGNORE
+from tuwen.report.examples import ClassExample, Confusion, SplitExamples, Tally
+from tuwen.report.examples import choose as choose_examples
+from tuwen.tasks import Task, TaskContext, choose
+
+TEMPLATES = {"en": "a picture of {}", "zh": "一张{}的图片"}
+LARGEST_CONFUSION = 30
+"""Classes of a confusion matrix that is still readable as a picture."""
+
+
+class Config(PartConfig):
+    """by: `texts` compares pictures with a text for each label (zero-shot), `head` asks the model's head.
+
+    with_text: the head reads the picture's own text too. templates: a text for a label, by language.
+    """
+
+    by: Literal["texts", "head"] = "texts"
+    head: str = "label"
+    with_text: bool = False
+    templates: dict[str, str] = Field(default=TEMPLATES)
+
+
+class ClassifyTask(Task):
+    """One label a picture."""
+
+    def __init__(self, config: Config, context: TaskContext) -> None:
+        self.config = config
+        self.tokenizer = context.tokenizer
+        self.labels = context.labels
+        self.number = {label: number for number, label in enumerate(context.labels)}
+        self.class_texts = context.class_texts or {
+            language: {label: template.format(label) for label in context.labels}
+            for language, template in config.templates.items()
+        }
+
+    def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
+        if self.config.by == "texts" or not self.config.with_text:
+            return []
+        texts = [sample.captions[number].text for number in choose(sample.captions, 1, rng)]
+        return [Row(self.tokenizer.read(text), target=self.target(sample)) for text in texts]
+
+    def target(self, sample: Sample) -> int | None:
+        if self.config.by == "texts":
+            return None
+        return self.number.get(sample.label or "", IGNORE)
+
+    def predict(
+        self, predictor: Predictor, pictures: Sequence[Picture], class_texts: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """The label of each picture; zero-shot among `class_texts` (label → text) where they are given."""
+        if class_texts is None and self.config.by == "head":
+            logits = predictor.logits(self.config.head, pictures)
+            return [self.labels[number] for number in logits.argmax(-1).tolist()]
+        texts = class_texts or next(iter(self.class_texts.values()))
+        names = list(texts)
+        similarity = predictor.embed_images(pictures) @ predictor.embed_texts(list(texts.values())).T
+        return [names[number] for number in similarity.argmax(-1).tolist()]
+
+    def evaluate(
+        self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
+    ) -> dict[str, float]:
+        labelled = [sample for sample in samples if sample.label is not None and sample.image is not None]
+        if not labelled:
+            return {}
+        truths = [str(sample.label) for sample in labelled]
+        pictures = [sample.image for sample in labelled if sample.image is not None]
+        if self.config.by == "head":
+            found = {"": self._by_head(predictor, labelled)}
+        else:
+            found = {language: self.predict(predictor, pictures, texts) for language, texts in self.class_texts.items()}
+        scores = [classification_scores(labels, truths) for labels in found.values()]
+        for language, labels in found.items():
+            right = sum(label == truth for label, truth in zip(labels, truths, strict=True))
+            if language:
+                page.tallies.setdefault("classify_by_language", {})[language] = Tally(right, len(truths))
+            page.classes += choose_examples(
+                ClassExample(predictor.prepare(picture), label, truth, label == truth)
+                for picture, label, truth in zip(pictures[:300], labels, truths, strict=False)
+            )
+        classes = sorted(set(truths))
+        if len(classes) <= LARGEST_CONFUSION:
+            first = next(iter(found.values()))
+            names = sorted(set(truths) | set(first))
+            counts = confusion_matrix(first, truths, names)
+            page.confusion = Confusion(tuple(names), tuple(tuple(row) for row in counts.tolist()))
+        mean = {name: fmean(score[name] for score in scores) for name in scores[0]}
+        floor = max(majority_floor(truths), 1 / max(1, len(self.labels)))
+        if self.config.by == "texts":
+            mean["zero_shot_accuracy"] = mean.pop("accuracy")
+        return mean | {"floor": floor, "count": len(truths)}
+
+    def _by_head(self, predictor: Predictor, samples: Sequence[Sample]) -> list[str]:
+        pictures = [sample.image for sample in samples if sample.image is not None]
+        texts = None
+        if self.config.with_text:
+            texts = [sample.captions[0].text if sample.captions else "" for sample in samples]
+        logits = predictor.logits(self.config.head, pictures, texts)
+        return [self.labels[number] for number in logits.argmax(-1).tolist()]
+
+
+def build(config: Config, context: TaskContext) -> ClassifyTask:
+    return ClassifyTask(config, context)

@@ -1,0 +1,117 @@
+"""A question about a picture, answered by a head over the answers of training, or in words by the language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from tuwen.core.batch import Row
+from tuwen.core.errors import RecipeError
+from tuwen.core.rooms import PartConfig
+from tuwen.core.sample import Picture, Question, Sample
+from tuwen.metrics.classification import accuracy, accuracy_by_kind, majority_floor, question_floor
+from tuwen.models.predictor import Predictor
+from tuwen.prep.batches import IGNORE
+from tuwen.report.examples import AnswerExample, SplitExamples, Tally
+from tuwen.report.examples import choose as choose_examples
+from tuwen.tasks import WORDS, Task, TaskContext, blank, choose
+
+
+class Config(PartConfig):
+    """by: `words` lets the language model write the answer, `head` chooses among the answers of training.
+
+    questions: of a picture that are learned at a time; the picture is encoded once for all of them.
+    head: the model's head, where one chooses. max_tokens: of an answer that is written.
+    """
+
+    by: Literal["words", "head"] = "words"
+    questions: int = Field(default=4, ge=1)
+    head: str = "answer"
+    max_tokens: int = Field(default=16, ge=1)
+
+
+class VqaTask(Task):
+    """Questions with one right answer each."""
+
+    def __init__(self, config: Config, context: TaskContext) -> None:
+        if config.by == "head" and not context.answers:
+            raise RecipeError("task vqa: by `head` needs answers to choose among, and the training data has none.")
+        self.config = config
+        self.tokenizer = context.tokenizer
+        self.answers = context.answers
+        self.number = {answer: number for number, answer in enumerate(context.answers)}
+        self.stream = WORDS if config.by == "words" else None
+
+    def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
+        chosen = choose(sample.questions, self.config.questions, rng)
+        return [self._row(sample.questions[number]) for number in chosen]
+
+    def _row(self, question: Question) -> Row:
+        if self.config.by == "head":
+            return Row(self.tokenizer.read(question.text), target=self.number.get(question.answer, IGNORE))
+        prompt, answer = self.tokenizer.prompt(question.text), self.tokenizer.answer(question.answer)
+        return Row(prompt + answer, [False] * len(prompt) + [True] * len(answer))
+
+    def predict(self, predictor: Predictor, pictures: Sequence[Picture], questions: Sequence[str]) -> list[str]:
+        """The answer to each question about its picture."""
+        if self.config.by == "words":
+            return predictor.write(questions, pictures, self.config.max_tokens)
+        logits = predictor.logits(self.config.head, pictures, questions)
+        return [self.answers[number] for number in logits.argmax(-1).tolist()]
+
+    def evaluate(
+        self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
+    ) -> dict[str, float]:
+        asked = [(sample, question) for sample in samples if sample.image is not None for question in sample.questions]
+        if not asked:
+            return {}
+        questions = [question.text for _, question in asked]
+        truths = [question.answer for _, question in asked]
+        kinds = [question.kind for _, question in asked]
+        pictures = [sample.image for sample, _ in asked if sample.image is not None]
+        answers = self.predict(predictor, pictures, questions)
+        blind = self.predict(predictor, blank([sample for sample, _ in asked], predictor), questions)
+        seen = [(question.text, question.answer) for sample in training for question in sample.questions]
+        floors = {
+            "majority_floor": majority_floor(truths),
+            "question_only_floor": question_floor(seen, zip(questions, truths, strict=True)) if seen else 0.0,
+            "blind_floor": accuracy(blind, truths),
+        }
+        page.tallies["vqa_by_kind"] = {
+            kind: Tally(found.right, found.count, found.floor)
+            for kind, found in accuracy_by_kind(answers, truths, kinds).items()
+        }
+        languages = [question.language for _, question in asked]
+        page.tallies["vqa_by_language"] = {
+            language: Tally(found.right, found.count, found.floor)
+            for language, found in accuracy_by_kind(answers, truths, languages).items()
+        }
+        page.answers += choose_examples(_examples(predictor, asked, answers))
+        return {"accuracy": accuracy(answers, truths), "floor": max(floors.values()), "count": len(truths), **floors}
+
+
+def _examples(
+    predictor: Predictor, asked: Sequence[tuple[Sample, Question]], answers: Sequence[str]
+) -> list[AnswerExample]:
+    """One question a picture for the page."""
+    first = [next(group) for _, group in groupby(range(len(asked)), key=lambda number: id(asked[number][0]))]
+    wrong = [number for number, (_, question) in enumerate(asked) if answers[number] != question.answer]
+    return [
+        AnswerExample(
+            predictor.prepare(asked[number][0].image),  # type: ignore[arg-type]
+            asked[number][1].text,
+            answers[number],
+            asked[number][1].answer,
+            answers[number] == asked[number][1].answer,
+            asked[number][1].kind,
+        )
+        for number in dict.fromkeys(wrong[:40] + first[:80])
+    ]
+
+
+def build(config: Config, context: TaskContext) -> VqaTask:
+    return VqaTask(config, context)
