@@ -54,10 +54,13 @@ class PictureFinder:
         Raises:
             DataError: none of them is a picture that is there.
         """
-        ways = [(last_part, ending) for last_part in (False, True) for ending in _ENDINGS]
-        found = {way: [name for name in names if self._look(name, *way)] for way in ways}
-        best = max(ways, key=lambda way: len(found[way]))  # the first of equals, and so the plainest
-        hits = found[best]
+        best = (False, "")
+        hits = [name for name in names if self._look(name, *best)]
+        if len(hits) * 2 <= len(names):
+            ways = [(last_part, ending) for last_part in (False, True) for ending in _ENDINGS]
+            found = {way: [name for name in names if self._look(name, *way)] for way in ways}
+            best = max(ways, key=lambda way: len(found[way]))  # the first of equals, and so the plainest
+            hits = found[best]
         if not hits:
             raise DataError(self._nothing_found(names, table))
         self._last_part, self._ending = best
