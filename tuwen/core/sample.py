@@ -62,7 +62,8 @@ class Source(Protocol):
 
     `source[i]` is pure: the same `i` gives the same sample in every process and every epoch, so that the order of
     training is a function of the seed and of the step, and a resumed run repeats nothing and misses nothing.
-    A sample that cannot be used raises `SampleError`.
+    A sample that cannot be used raises `SampleError`. A source whose numbers are an order to be kept (a curriculum)
+    has an attribute `ordered` that is true.
     """
 
     def __len__(self) -> int: ...
@@ -72,7 +73,12 @@ class Source(Protocol):
 
 @runtime_checkable
 class Stream(Protocol):
-    """Samples that can only be read in order (tars, remote data): one pass of one of `shards` disjoint shares."""
+    """Samples that can only be read in order (tars, remote data).
+
+    `iterate` is one pass of one of `shards` disjoint shares; the same arguments give the same samples in one order.
+    For a sample that cannot be used its iterator raises `SampleError`, and goes on after it when asked for the next: so
+    it is no generator, which would end there.
+    """
 
     def iterate(self, *, epoch: int, shard: int, shards: int) -> Iterator[Sample]: ...
 
