@@ -16,6 +16,17 @@ def mean_pool(tokens: Tensor, mask: Tensor | None = None) -> Tensor:
     return (tokens * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
+def max_pool(tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The largest value of each channel over real tokens. `[B, N, D]` and bool `[B, N]` → `[B, D]`."""
+    if mask is not None:
+        tokens = tokens.masked_fill(~mask.unsqueeze(-1), float("-inf"))
+    return tokens.amax(1)
+
+
+POOLS = {"mean": mean_pool, "max": max_pool}
+"""Pooling without weights, by the name that a recipe gives it."""
+
+
 def last_pool(tokens: Tensor, mask: Tensor) -> Tensor:
     """The last real token of each row (rows are padded behind). `[B, N, D]` and bool `[B, N]` → `[B, D]`."""
     last = mask.sum(1).clamp(min=1) - 1

@@ -6,8 +6,11 @@ in proportion to the softmax of their similarity (Li et al. 2021, ALBEF, arXiv:2
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from tuwen.core.batch import Batch
@@ -19,33 +22,43 @@ from tuwen.objectives.contrastive import positives
 
 
 class Config(ObjectiveConfig):
-    """stream: the texts; head: a head with two classes, (does not match, matches)."""
+    """stream: the texts; head: a head with two classes, (does not match, matches).
+
+    share: of the texts that are asked about; the others still serve as wrong ones.
+    """
 
     stream: str = "retrieve"
     head: str = "match"
+    share: float = Field(default=1.0, gt=0, le=1)
 
 
 class Matching(Objective[Config]):
     """Two-class cross-entropy over three pairs a text, summed over the text rows."""
 
     def count(self, batch: Batch) -> float:
-        return rows(batch, self.config.stream)
+        return float(self._asked(batch))
 
     def __call__(self, forward: Forward) -> Loss:
         text = forward.stream(self.config.stream)
-        own_text = torch.arange(len(text.ids), device=text.ids.device)
-        wrong_image, wrong_text, usable = self._hard_negatives(forward)
-        own = forward.fused(self.config.stream).pooled
-        wrong = forward.fused_pairs(
-            self.config.stream, torch.cat([own_text, wrong_text]), torch.cat([wrong_image, text.image])
-        ).pooled
-        logits = forward.model.heads[self.config.head](torch.cat([own, wrong])).float()
-        answer = (torch.arange(len(logits), device=logits.device) < len(own_text)).long()
+        asked = torch.arange(self._asked(forward.batch), device=text.ids.device)
+        wrong_image, wrong_text, usable = (found[asked] for found in self._hard_negatives(forward))
+        own_image = text.image[asked]
+        fused = forward.fused_pairs(
+            self.config.stream,
+            torch.cat([asked, asked, wrong_text]),
+            torch.cat([own_image, wrong_image, own_image]),
+        )
+        logits = forward.model.heads[self.config.head](fused.pooled).float()
+        answer = (torch.arange(len(logits), device=logits.device) < len(asked)).long()
         valid = torch.cat([torch.ones_like(usable), usable, usable])
         losses = F.cross_entropy(logits, answer, reduction="none") * valid
         right = ((logits.argmax(-1) == answer) & valid).sum() / valid.sum()
-        count = torch.tensor(float(len(own_text)), device=logits.device)
+        count = torch.tensor(float(len(asked)), device=logits.device)
         return Loss(losses.sum() / 3, count, {"accuracy": right.detach()})
+
+    def _asked(self, batch: Batch) -> int:
+        """The first texts of the batch, whose order is random."""
+        return math.ceil(self.config.share * rows(batch, self.config.stream))
 
     @torch.no_grad()
     def _hard_negatives(self, forward: Forward) -> tuple[Tensor, Tensor, Tensor]:

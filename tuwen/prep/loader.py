@@ -45,7 +45,7 @@ class Loader:
 
     From a `Source`, batch number t is a pure function of (seed, t, rank, world, batch_size): the same whatever the
     number of workers and wherever the run was resumed. With `shuffle` the epochs follow each other without end, each in
-    an order of its own; the few samples at the end of an epoch that do not fill a batch for every process sit it out.
+    an order of its own (a source that says `ordered`, as a curriculum does, keeps its own); the few samples at the end of an epoch that do not fill a batch for every process sit it out.
     Without, there is one pass in order, and the last batch may be smaller: the order of evaluation.
 
     A `Stream` can only be read in turn, so there the order depends on the number of workers too: each of
@@ -84,6 +84,7 @@ class Loader:
     ) -> None:
         self.source, self.batch_size, self.seed = source, batch_size, seed
         self.workers, self.rank, self.world, self.shuffle = workers, rank, world, shuffle
+        self.mixes = shuffle and not getattr(source, "ordered", False)
         self.filler = Filler(encode, collate, full=shuffle)
         if shuffle and isinstance(source, Source) and len(source) < batch_size * world:
             asked = f"a batch of {batch_size}" + (f" for each of {world} processes" if world > 1 else "")
@@ -118,7 +119,7 @@ class Loader:
         epoch, turn = divmod(step, self.steps_per_epoch or 1) if self.shuffle else (0, step)
         first = (turn * self.world + self.rank) * self.batch_size
         places = np.arange(first, max(first, min(first + self.batch_size, samples)))
-        numbers = permute(places, samples, self.seed, epoch).tolist() if self.shuffle else places.tolist()
+        numbers = (permute(places, samples, self.seed, epoch) if self.mixes else places).tolist()
         spares = _spares(numbers, samples, (self.seed, epoch, step, self.rank)) if self.shuffle else ()
         attempts = (
             self.filler.attempt(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import Field
@@ -12,6 +13,8 @@ from tuwen.core.rooms import PartConfig
 
 PAD, BOS, EOS, SEP, MASK = "<pad>", "<bos>", "<eos>", "<sep>", "<mask>"
 SPECIAL = (PAD, BOS, EOS, SEP, MASK)
+CACHED = 2**16
+"""Texts whose ids are remembered: prompts, questions and labels come again and again."""
 
 
 class TokenizerConfig(PartConfig):
@@ -40,6 +43,7 @@ class Tokenizer:
         assert isinstance(backend, Backend)
         self.backend = backend
         self.max_length = max_length
+        self._ids = lru_cache(maxsize=CACHED)(self._encode)
 
     @classmethod
     def train(cls, texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
@@ -93,7 +97,10 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, without special tokens, not cut."""
-        return list(self.backend.encode(text, add_special_tokens=False).ids)
+        return list(self._ids(text))
+
+    def _encode(self, text: str) -> tuple[int, ...]:
+        return tuple(self.backend.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, without special tokens."""

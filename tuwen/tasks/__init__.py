@@ -70,6 +70,8 @@ def choose(items: Sequence[object], count: int, rng: np.random.Generator) -> lis
     """`count` positions in `items`, each about as often as another, in random order; [] where there is no item."""
     if not items:
         return []
+    if count == 1:
+        return [int(rng.integers(len(items)))]
     rounds = -(-count // len(items))
     return np.concatenate([rng.permutation(len(items)) for _ in range(rounds)])[:count].tolist()
 

@@ -6,6 +6,8 @@ Its last grid of features is the tokens, so it can stand wherever a ViT stands. 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -14,19 +16,20 @@ from torch import Tensor, nn
 from tuwen.core.errors import RecipeError
 from tuwen.core.features import Features
 from tuwen.core.rooms import PartConfig
-from tuwen.layers.pooling import mean_pool
+from tuwen.layers.pooling import POOLS
 from tuwen.towers.image import ImageContext, ImageTower
 
 
 class Config(PartConfig):
     """channels: width of each stage, each half the resolution of the one before; blocks: residual blocks a stage.
 
-    stem: pixels a side that the first layer reads at once.
+    stem: pixels a side that the first layer reads at once. pool: from the tokens to one vector.
     """
 
     channels: tuple[int, ...] = Field(default=(64, 128, 192), min_length=1)
     blocks: tuple[int, ...] = Field(default=(1, 1, 1), min_length=1)
     stem: int = Field(default=2, ge=1)
+    pool: Literal["mean", "max"] = "mean"
 
 
 class ResidualBlock(nn.Module):
@@ -63,13 +66,14 @@ class CNN(ImageTower):
         self.width = before
         self.patches = (context.size // stride) ** 2
         self.stages = nn.Sequential(*layers)
+        self.pool = POOLS[config.pool]
         self.norm = nn.LayerNorm(self.width)
         self.position = nn.Parameter(torch.randn(1, self.patches, self.width) * 0.02)
 
     def forward(self, pixels: Tensor) -> Features:
         grid = self.stages(pixels)
         tokens = self.norm(grid.flatten(2).transpose(1, 2)) + self.position
-        return Features(tokens, mean_pool(tokens), intermediates={"grid": grid})
+        return Features(tokens, self.pool(tokens), intermediates={"grid": grid})
 
 
 def build(config: Config, context: ImageContext) -> CNN:

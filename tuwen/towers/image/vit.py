@@ -6,6 +6,8 @@ more surely on little data (Xiao et al. 2021, "Early convolutions help transform
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -15,12 +17,13 @@ from tuwen.core.features import Features
 from tuwen.core.rooms import PartConfig
 from tuwen.layers.blocks import Block
 from tuwen.layers.init import initialise
-from tuwen.layers.pooling import mean_pool
+from tuwen.layers.pooling import POOLS
 from tuwen.towers.image import ImageContext, ImageTower
 
 
 class Config(PartConfig):
-    """width and depth of the Transformer; patch: pixels a side; stem: channels of stride-2 convolutions before it."""
+    """width and depth of the Transformer; patch: pixels a side; stem: channels of stride-2 convolutions before it;
+    pool: from the tokens to one vector."""
 
     width: int = Field(default=192, ge=8)
     depth: int = Field(default=6, ge=1)
@@ -28,10 +31,11 @@ class Config(PartConfig):
     patch: int = Field(default=8, ge=1)
     mlp_ratio: float = Field(default=4.0, gt=0)
     stem: tuple[int, ...] = ()
+    pool: Literal["mean", "max"] = "mean"
 
 
 class ViT(ImageTower):
-    """Patches with a learned position each, through pre-norm blocks; pooled by the mean."""
+    """Patches with a learned position each, through pre-norm blocks."""
 
     def __init__(self, config: Config, context: ImageContext) -> None:
         super().__init__()
@@ -42,6 +46,7 @@ class ViT(ImageTower):
         self.stem = _stem(config)
         self.position = nn.Parameter(torch.randn(1, self.patches, config.width) * 0.02)
         self.blocks = nn.ModuleList(Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth))
+        self.pool = POOLS[config.pool]
         self.norm = nn.LayerNorm(config.width)
         initialise(self.blocks, config.depth)
 
@@ -52,7 +57,7 @@ class ViT(ImageTower):
             tokens = block(tokens)
             intermediates[f"block{number}.out"] = tokens
         tokens = self.norm(tokens)
-        return Features(tokens, mean_pool(tokens), intermediates=intermediates)
+        return Features(tokens, self.pool(tokens), intermediates=intermediates)
 
 
 def _stem(config: Config) -> nn.Module:
