@@ -4,6 +4,8 @@ import csv
 import json
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,7 @@ def test_labels_and_templates(build: Build, pictures: Pictures) -> None:
     folder = table(pictures("a.jpg", "b.jpg", "c.jpg"), "image,label\na.jpg,10\nb.jpg,9\nc.jpg,big_dog\n")
     splits = build("folder", path=folder, validation=0, templates={"en": "a photo of a {}", "zh": "一张{}的照片"})
     assert splits.labels == ("9", "10", "big_dog")
+    assert splits.class_texts["zh"] == {"9": "一张9的照片", "10": "一张10的照片", "big_dog": "一张big dog的照片"}
     sample = samples(splits["train"])[2]
     assert sample.label == "big_dog"
     assert sample.captions == (Caption("a photo of a big dog", "en"), Caption("一张big dog的照片", "zh"))
@@ -412,6 +415,7 @@ def test_subfolders_are_classes(build: Build, pictures: Pictures) -> None:
     ]
     assert splits.labels == ("cat", "dog/big")
     assert splits.notes[0] == "The classes are the names of 2 subfolders: cat, dog/big."
+    assert splits.class_texts == {"zh": {"cat": "一只cat", "dog/big": "一只dog/big"}}
     assert samples(splits["train"])[0].captions == (Caption("一只cat", "zh"),)
 
 
@@ -471,6 +475,14 @@ def test_parquet_with_pictures_inside(
         ("t.parquet row 1", data[1], "y"),
         ("t.parquet row 2", data[0], "z"),
     ]
+
+
+def test_a_source_goes_to_another_process(build: Build, pictures: Pictures) -> None:
+    names = [f"{number}.png" for number in range(5)]
+    folder = table(pictures(*names), "image,caption\n" + "".join(f"{name},text {name[0]}\n" for name in names))
+    source = build("folder", path=folder, validation=0)["train"]
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        assert list(pool.map(source.__getitem__, range(5))) == samples(source)  # type: ignore[union-attr]
 
 
 def test_many_rows_take_little_memory_and_time(build: Build, pictures: Pictures) -> None:

@@ -160,7 +160,9 @@ def test_splits_notes_and_labels_of_the_parts(build: Build, pictures: Callable[.
     splits = build("mixture", parts={**parts, "world": scenes(10)})
     assert list(splits) == ["train", "validation", "test", "held_out"]
     assert set(splits.labels) > {"ant", "cat", "dog", "red circle"}
+    assert splits.class_texts == {}  # a mixture describes all of its labels, or none
     assert "one: The classes are the names of 2 subfolders: cat, dog." in splits.notes
+    assert build("mixture", parts={"world": scenes(10)}).class_texts.keys() == {"en", "zh"}
     train = splits["train"]
     assert isinstance(train, Source)
     keys = [train[index].key for index in range(len(train))]

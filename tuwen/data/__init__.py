@@ -25,7 +25,7 @@ class NotedSplits(dict[str, Source | Stream]):
     """Splits, and what is known of them.
 
     notes: plain sentences for the user: what was found, and what was guessed.
-    labels: the class names of all splits, sorted; empty where there are none.
+    labels: the class names of all splits; empty where there are none.
     class_texts: for each language, a text that describes each label; empty where the data has none.
     """
 
@@ -40,6 +40,10 @@ class NotedSplits(dict[str, Source | Stream]):
         self.notes = tuple(notes)
         self.labels = tuple(labels)
         self.class_texts = dict(class_texts or {})
+
+    def noted(self, *notes: str) -> NotedSplits:
+        """The same, with further notes before its own."""
+        return NotedSplits(self, [*notes, *self.notes], self.labels, self.class_texts)
 
 
 def _rank(name: str) -> tuple[int, str]:

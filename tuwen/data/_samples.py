@@ -98,8 +98,7 @@ class SampleReader:
             for text in texts(self.rows.cell(row, column))
         ]
         if label is not None:
-            spoken = label.replace("_", " ")
-            found += [Caption(text.replace("{}", spoken), code) for code, text in self.config.templates.items()]
+            found += [Caption(fill(text, label), language) for language, text in self.config.templates.items()]
         return list(dict.fromkeys(found))
 
     def _questions(self, row: int) -> list[Question]:
@@ -122,3 +121,8 @@ class SampleReader:
             Question(question, answer, kind, self.config.language or guess_language(question))
             for question, answer, kind in zip(asked, answers, kinds, strict=True)
         ]
+
+
+def fill(template: str, label: str) -> str:
+    """The text of a label: `a photo of a {}` and `golden_retriever` make `a photo of a golden retriever`."""
+    return template.replace("{}", label.replace("_", " "))

@@ -15,7 +15,7 @@ from tuwen.data import SPLITS, NotedSplits
 from tuwen.data._columns import Chooser, TableConfig
 from tuwen.data._hashing import share_of
 from tuwen.data._pictures import PictureFinder, name_of
-from tuwen.data._samples import Numbers, RowSource, SampleReader
+from tuwen.data._samples import Numbers, RowSource, SampleReader, fill
 from tuwen.data._tables.rows import Rows
 from tuwen.data._text import clean, texts
 from tuwen.data._vocabulary import SPLIT_NAMES
@@ -46,7 +46,13 @@ def build_splits(tables: Tables, config: TableConfig) -> NotedSplits:
         notes += found_notes
         labels |= set(found_labels)
     notes.append(_counts(sources))
-    return NotedSplits(sources, notes, sorted(labels, key=_naturally))
+    ordered = sorted(labels, key=_naturally)
+    described = {
+        language: {label: fill(template, label) for label in ordered}
+        for language, template in config.templates.items()
+        if ordered
+    }
+    return NotedSplits(sources, notes, ordered, described)
 
 
 def _split(rows: Rows, config: TableConfig, finder: PictureFinder, split: str | None, carve: bool) -> Found:

@@ -64,7 +64,7 @@ def build(config: Config, context: Any = None) -> NotedSplits:
         config,
     )
     read = ", ".join(str(part) for parts in files.values() for part in parts)
-    return NotedSplits(splits, [f"The texts are read from {read}.", *splits.notes], splits.labels)
+    return splits.noted(f"The texts are read from {read}.")
 
 
 def _given(captions: Path, folder: Path) -> Path:
@@ -145,8 +145,7 @@ def _without_table(folder: Path, config: Config) -> NotedSplits:
         for name, found in pictures.items()
         if found
     }
-    splits = build_splits(tables, settings)
-    return NotedSplits(splits, [note, *splits.notes], splits.labels)
+    return build_splits(tables, settings).noted(note)
 
 
 def _refuse_columns(folder: Path, config: Config) -> None:

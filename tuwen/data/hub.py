@@ -40,8 +40,7 @@ def build(config: Config, context: Any = None) -> NotedSplits:
     finder_folder = folder if folder.is_dir() else Path()
     tables, notes = _by_split(config.name, found)
     finders = {split: (rows, PictureFinder(finder_folder)) for split, rows in tables.items()}
-    splits = build_splits(finders, config)
-    return NotedSplits(splits, [*notes, *splits.notes], splits.labels)
+    return build_splits(finders, config).noted(*notes)
 
 
 def _saved(folder: Path) -> Any:

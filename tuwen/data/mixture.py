@@ -61,7 +61,13 @@ def build(config: Config, context: DataContext | None = None) -> NotedSplits:
     }
     noted = {name: splits for name, splits in built.items() if isinstance(splits, NotedSplits)}
     notes = [f"{name}: {note}" for name, splits in noted.items() for note in splits.notes]
-    return NotedSplits(mixed, notes, sorted({label for splits in noted.values() for label in splits.labels}))
+    labels = dict.fromkeys(label for splits in noted.values() for label in splits.labels)
+    described: dict[str, dict[str, str]] = {}
+    for splits in noted.values():
+        for language, texts in splits.class_texts.items():
+            described.setdefault(language, {}).update(texts)
+    whole = {language: texts for language, texts in described.items() if texts.keys() == labels.keys()}
+    return NotedSplits(mixed, notes, list(labels), whole)
 
 
 def _mix(config: Config, split: str, members: Mapping[str, Source | Stream], context: DataContext) -> Source | Stream:

@@ -32,9 +32,6 @@ class Rows:
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_columns", {name: self.table.column(name) for name in self.table.schema.names})
-
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
@@ -49,19 +46,26 @@ class Rows:
 
     def cell(self, row: int, column: str) -> Any:
         """One value, as Python sees it; a class as its name."""
-        columns: dict[str, Any] = self.__dict__["_columns"]
-        root, *path = [column] if column in columns else column.split(".")
-        value = columns[root][row].as_py()
+        held, path = self._found(column)
+        return self._value(held[row], column, path)
+
+    def values(self, column: str) -> Iterator[Any]:
+        """The whole column, value by value."""
+        held, path = self._found(column)
+        return (self._value(scalar, column, path) for scalar in held)
+
+    def _found(self, column: str) -> tuple[Any, list[str]]:
+        root, *path = [column] if column in self.table.schema.names else column.split(".")
+        return self.table.column(root), path
+
+    def _value(self, scalar: Any, column: str, path: Sequence[str]) -> Any:
+        value = scalar.as_py()
         for step in path:
             value = _step(value, step)
         names = self.classes.get(column)
         if names is not None and isinstance(value, int):
             return names[value] if 0 <= value < len(names) else None
         return value
-
-    def values(self, column: str) -> Iterator[Any]:
-        """The whole column, value by value."""
-        return (self.cell(row, column) for row in range(len(self)))
 
     def where(self, row: int) -> str:
         """Where a row stands, for messages: `captions.csv line 17`."""
