@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tuwen.core.errors import SampleError
 from tuwen.core.sample import Sample, Source, Stream
-from tuwen.recipe.build import Data, System
-from tuwen.recipe.survey import first
+from tuwen.recipe.build import System
+from tuwen.recipe.sources import Data, some, sound
+from tuwen.recipe.usable import usable
 from tuwen.report.examples import Examples
 from tuwen.report.machine import describe_machine
 
@@ -21,23 +23,37 @@ HELD_OUT = "held_out"
 
 
 def evaluate(
-    system: System, data: Data, *, bf16: bool = False, say: Callable[[str], None] = lambda text: None
+    system: System,
+    data: Data,
+    *,
+    bf16: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+    skip: Callable[[Sequence[SampleError]], None] = lambda broken: None,
 ) -> tuple[dict[str, Any], Examples]:
     """Measure every task of the recipe on every split that is asked for.
+
+    Args:
+        system: the model with its tasks.
+        data: what it was trained on, and what it has not seen.
+        bf16: compute under bf16 autocast.
+        say: hears what was done.
+        skip: is given the samples of each split that cannot be used, and are left out.
 
     Returns:
         `{"tasks": {task: figures}, "held_out": {task: figures}, "splits": {...}}`, and examples for the page. `tasks`
         is measured on the first of `test` and `validation` that the data has.
     """
     predictor = system.predictor(bf16)
-    training = first(data.train, TRAINING_SAMPLES)
+    training = list(sound(some(data.train, TRAINING_SAMPLES)))
     examples = Examples()
     metrics: dict[str, Any] = {}
     for place, name in places(data.splits, system.recipe.evaluate.splits).items():
-        samples = first(data.splits[name], system.recipe.evaluate.samples)
         began = time.monotonic()
+        samples, broken = usable(some(data.splits[name], system.recipe.evaluate.samples), system.images)
+        skip(broken)
         metrics[place] = _measure(system, predictor, samples, training, examples, place)
-        say(f"evaluated {len(samples)} samples of {name} in {time.monotonic() - began:.0f} s")
+        left_out = f", without {len(broken)} that cannot be used" if broken else ""
+        say(f"evaluated {len(samples)} samples of {name} in {time.monotonic() - began:.0f} s{left_out}")
     return metrics, examples
 
 

@@ -6,19 +6,24 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
 from tuwen.core.errors import CheckpointError
-from tuwen.recipe.build import Data, System, build_data, build_step, build_system, load_system
+from tuwen.recipe.build import System, build_step, build_system, load_system
 from tuwen.recipe.evaluate import evaluate, write_metrics
+from tuwen.recipe.model_folder import MANIFEST
 from tuwen.recipe.resolve import Resolved
 from tuwen.recipe.schema import Recipe, load_recipe
+from tuwen.recipe.sources import Data, build_data
+from tuwen.report.log import read_log
 from tuwen.report.page import write_report
+from tuwen.train.checkpoints import Checkpoints
 from tuwen.train.events import Listener, Listeners, Result
+from tuwen.train.lines import SkippedList
 from tuwen.train.loop import fit
 from tuwen.train.machine import choose_precision, data_workers
 
@@ -58,14 +63,16 @@ def pretrain(
         RecipeError, DataError, TrainingError, CheckpointError.
     """
     began = time.monotonic()
-    recipe = resolved.recipe
-    yaml = resolved.to_yaml(origins=False)
+    if not resume:
+        refuse_to_overwrite(run)
     accelerator = Accelerator()
     say = Listeners(tuple(listeners) if accelerator.is_main_process else ())
-    data = build_data(recipe)
-    for note in data.notes:
+    data = build_data(resolved.recipe)
+    system = build_system(resolved.recipe, data, accelerator.num_processes)
+    for note in (*data.notes, *system.notes):
         say.on_note(note)
-    system = build_system(recipe, data)
+    recipe = system.recipe
+    yaml = replace(resolved, recipe=recipe).to_yaml(origins=False)
     workers = data_workers(recipe.train.workers, accelerator.device, accelerator.num_processes)
     loader = system.loader(data.train, workers, accelerator.process_index, accelerator.num_processes)
     result = fit(
@@ -92,14 +99,36 @@ def pretrain(
     return Finished(system, data, result, metrics, write_report(run))
 
 
+def refuse_to_overwrite(run: Path) -> None:
+    """Find a folder that cannot become a new run before hours are spent.
+
+    Raises:
+        CheckpointError: it holds a run already, or is not a folder.
+    """
+    if run.exists() and not run.is_dir():
+        raise CheckpointError(f"{run} is a file: choose another folder for the run with --out.")
+    if (run / MANIFEST).exists() or Checkpoints(run / "checkpoints", 1, lambda text: None).all():
+        raise CheckpointError(f"{run} holds a run already: go on with it by --resume, or choose another --out.")
+
+
 def measure(
     system: System, data: Data, run: Path, numbers: Mapping[str, Any], say: Listener | None = None
 ) -> dict[str, Any]:
-    """Evaluate a model, and write `metrics.json` and the page's examples into the run folder."""
+    """Evaluate a model, and write `metrics.json` and the page's examples into the run folder.
+
+    Samples that cannot be used are added to those of the training in `skipped.jsonl`.
+    """
     say = say or Listener()
     device = next(system.model.parameters()).device
     precision = choose_precision(system.recipe.train.precision, device, lambda text: None)
-    figures, examples = evaluate(system, data, bf16=precision == "bf16", say=say.on_note)
+    skipped, step = SkippedList(run / "skipped.jsonl"), read_log(run).steps
+    figures, examples = evaluate(
+        system,
+        data,
+        bf16=precision == "bf16",
+        say=say.on_note,
+        skip=lambda broken: skipped.add(step, tuple((error.key, error.reason) for error in broken)),
+    )
     metrics = {**numbers, **figures}
     examples.save(run)
     write_metrics(run, metrics)
@@ -114,9 +143,7 @@ def evaluate_run(
     system = load_system(run, own)
     data = build_data(resolved.recipe if resolved else own)
     before = json.loads((run / "metrics.json").read_text(encoding="utf-8")) if (run / "metrics.json").exists() else {}
-    kept = {
-        name: before[name] for name in ("train_seconds", "pairs_per_second", "parameters", "asked") if name in before
-    }
+    kept = {name: before[name] for name in KEPT if name in before}
     metrics = measure(system, data, run, kept, listener)
     write_report(run)
     return metrics

@@ -44,6 +44,8 @@ class Recipe(PartConfig):
     data: a part of the room `data`.
     objectives, tasks: parts by name; one without `kind` is of the kind that its name says, and null takes one out that
         the extended recipe has.
+    optional: tasks and objectives that are left out, with a note, where the training data has nothing for them; for any
+        other that is an error.
     """
 
     seed: int = Field(default=0, ge=0)
@@ -53,6 +55,7 @@ class Recipe(PartConfig):
     model: ModelConfig
     objectives: Annotated[dict[str, Annotated[PartSpec, PartOf("objectives")]], BeforeValidator(_name_kinds)]
     tasks: Annotated[dict[str, Annotated[PartSpec, PartOf("tasks")]], BeforeValidator(_name_kinds)]
+    optional: tuple[str, ...] = ()
     train: TrainConfig
     evaluate: EvaluateConfig = EvaluateConfig()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
@@ -14,22 +15,26 @@ from tuwen.objectives import Objective
 
 
 class Step(nn.Module):
-    """The objectives of one model. Those that find nothing in a batch sit it out."""
+    """The terms of a model's objectives, by name. Those that find nothing in a batch sit it out.
 
-    def __init__(self, model: VisionLanguageModel, objectives: Mapping[str, Objective]) -> None:
+    weights: the factor of each term in the total.
+    """
+
+    def __init__(self, model: VisionLanguageModel, objectives: Mapping[str, Objective[Any]]) -> None:
         super().__init__()
         self.model = model
-        self.objectives = dict(objectives)
-        self.weights = {name: objective.weight for name, objective in objectives.items()}
+        weighted = {path: term for name, part in objectives.items() for path, term in part.terms(name).items()}
+        self.terms = {path: term for path, (_, term) in weighted.items()}
+        self.weights = {path: weight for path, (weight, _) in weighted.items()}
 
     def forward(self, batch: Batch) -> dict[str, Loss]:
-        """The loss of each objective that finds items in the batch; they share one forward pass."""
+        """The loss of each term that finds items in the batch; they share one forward pass."""
         shared = self.model(batch)
-        return {name: objective(shared) for name, objective in self.objectives.items() if objective.count(batch)}
+        return {name: term(shared) for name, term in self.terms.items() if term.count(batch)}
 
     def counts(self, batch: Batch) -> dict[str, float]:
-        """How many items each objective finds in the batch."""
-        return {name: objective.count(batch) for name, objective in self.objectives.items()}
+        """How many items each term finds in the batch."""
+        return {name: term.count(batch) for name, term in self.terms.items()}
 
     def compile_(self) -> None:
         """Compile the Transformer blocks, once for all lengths."""

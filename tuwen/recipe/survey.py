@@ -2,72 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass
-from itertools import islice
-
-import numpy as np
 
 from tuwen.core.errors import SampleError
 from tuwen.core.sample import Sample, Source, Stream
+from tuwen.recipe.sources import spread
 
-PER_LOOK = 256
-"""Samples are looked at in so many places of the data, evenly spread, so that sorted data does not mislead."""
+OF_EACH_MAKEUP = 2
+"""So many samples stand for all that have the same things said about them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was found. answers, labels: sorted, so that their numbers do not depend on the order of the data."""
+    """What was found.
 
+    samples: how many were looked at. answers, labels: sorted, so that their numbers do not depend on the order.
+    examples: a few samples of each makeup (with and without captions, questions, a label, ...), the rare ones too.
+    broken: samples that could not be read.
+    """
+
+    samples: int
     texts: tuple[str, ...]
     answers: tuple[str, ...]
     labels: tuple[str, ...]
+    examples: tuple[Sample, ...]
+    broken: tuple[SampleError, ...]
 
 
 def survey(source: Source | Stream, texts: int) -> Survey:
-    """Read samples until there are `texts` texts, or no more samples."""
+    """Read samples until there are `texts` texts, or as many samples, or no more."""
     found: list[str] = []
     answers: set[str] = set()
     labels: set[str] = set()
-    for sample in spread(source):
-        found += [caption.text for caption in sample.captions]
-        found += [text for question in sample.questions for text in (question.text, question.answer)]
-        answers |= {question.answer for question in sample.questions}
-        labels |= {sample.label} if sample.label is not None else set()
-        if len(found) >= texts:
+    examples: dict[tuple[bool, ...], list[Sample]] = defaultdict(list)
+    broken: list[SampleError] = []
+    seen = 0
+    for outcome in spread(source):
+        if isinstance(outcome, SampleError):
+            broken.append(outcome)
+            continue
+        seen += 1
+        found += [caption.text for caption in outcome.captions]
+        found += [text for question in outcome.questions for text in (question.text, question.answer)]
+        answers |= {question.answer for question in outcome.questions}
+        labels |= {outcome.label} if outcome.label is not None else set()
+        alike = examples[_makeup(outcome)]
+        if len(alike) < OF_EACH_MAKEUP:
+            alike.append(outcome)
+        if max(len(found), seen) >= texts:
             break
-    return Survey(tuple(found), tuple(sorted(answers)), tuple(sorted(labels)))
+    kept = tuple(sample for alike in examples.values() for sample in alike)
+    return Survey(seen, tuple(found), tuple(sorted(answers)), tuple(sorted(labels)), kept, tuple(broken))
 
 
-def spread(source: Source | Stream) -> Iterator[Sample]:
-    """Every sample once, in an order that soon has seen all parts of the data; broken ones are left out."""
-    if isinstance(source, Source):
-        yield from readable(source, _interleaved(len(source)))
-    else:
-        yield from source.iterate(epoch=0, shard=0, shards=1)
-
-
-def first(source: Source | Stream, count: int) -> list[Sample]:
-    """The first samples in order; broken ones are left out."""
-    if isinstance(source, Source):
-        return list(readable(source, iter(range(min(count, len(source))))))
-    return list(islice(source.iterate(epoch=0, shard=0, shards=1), count))
-
-
-def readable(source: Source, numbers: Iterator[int]) -> Iterator[Sample]:
-    """Samples by number, without those that cannot be read."""
-    for number in numbers:
-        try:
-            yield source[number]
-        except SampleError:
-            continue  # training lists it in skipped.jsonl, `tuwen data check` in its report
-
-
-def _interleaved(length: int) -> Iterator[int]:
-    """0 to length - 1: first one number of each of many stretches, then the next of each, and so on."""
-    starts = np.linspace(0, length, min(PER_LOOK, length) + 1).astype(np.int64).tolist()
-    longest = max((end - start for start, end in zip(starts, starts[1:], strict=False)), default=0)
-    for offset in range(longest):
-        for start, end in zip(starts, starts[1:], strict=False):
-            if start + offset < end:
-                yield start + offset
+def _makeup(sample: Sample) -> tuple[bool, ...]:
+    has_label = sample.label is not None
+    return sample.image is not None, bool(sample.captions), bool(sample.questions), has_label, bool(sample.boxes)

@@ -96,7 +96,7 @@ def _several(pictures: Pictures) -> bool:
 
 
 def _many(pictures: Pictures) -> list[Picture]:
-    several = list(pictures) if isinstance(pictures, list | tuple) else [pictures]
+    several: list[Picture | str] = list(pictures) if isinstance(pictures, list | tuple) else [pictures]  # type: ignore[list-item]
     return [Path(picture) if isinstance(picture, str) else picture for picture in several]
 
 

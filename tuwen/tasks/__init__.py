@@ -44,6 +44,13 @@ class Task(ABC):
     stream: str | None = None
     """The stream of its rows; None for one of its own, named as the recipe names the task."""
 
+    needs: str
+    """What a sample must have for this task, for messages: `a caption`."""
+
+    @abstractmethod
+    def finds(self, sample: Sample) -> bool:
+        """Whether a sample has what this task needs, be it for training or only for evaluation."""
+
     @abstractmethod
     def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
         """The rows of one sample in training, [] where it has nothing for this task; `rng` chooses among its texts."""

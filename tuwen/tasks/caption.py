@@ -32,10 +32,14 @@ class CaptionTask(Task):
     """Canonical captions where a sample has them, else all."""
 
     stream = WORDS
+    needs = "a caption"
 
     def __init__(self, config: Config, context: TaskContext) -> None:
         self.config = config
         self.tokenizer = context.tokenizer
+
+    def finds(self, sample: Sample) -> bool:
+        return bool(sample.captions)
 
     def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
         captions = wanted(sample)

@@ -39,6 +39,8 @@ class Config(PartConfig):
 class ClassifyTask(Task):
     """One label a picture."""
 
+    needs = "a label"
+
     def __init__(self, config: Config, context: TaskContext) -> None:
         self.config = config
         self.tokenizer = context.tokenizer
@@ -48,6 +50,9 @@ class ClassifyTask(Task):
             language: {label: template.format(label) for label in context.labels}
             for language, template in config.templates.items()
         }
+
+    def finds(self, sample: Sample) -> bool:
+        return sample.label is not None
 
     def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
         if self.config.by == "texts" or not self.config.with_text:

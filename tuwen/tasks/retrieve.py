@@ -33,9 +33,14 @@ class Config(PartConfig):
 class RetrieveTask(Task):
     """Any text of a sample is learned; in evaluation the wanted captions are searched, language by language."""
 
+    needs = "a caption"
+
     def __init__(self, config: Config, context: TaskContext) -> None:
         self.config = config
         self.tokenizer = context.tokenizer
+
+    def finds(self, sample: Sample) -> bool:
+        return bool(sample.captions)
 
     def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
         captions = sample.captions

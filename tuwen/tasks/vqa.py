@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import Field
 
 from tuwen.core.batch import Row
-from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Picture, Question, Sample
 from tuwen.metrics.classification import accuracy, accuracy_by_kind, majority_floor, question_floor
@@ -37,14 +36,17 @@ class Config(PartConfig):
 class VqaTask(Task):
     """Questions with one right answer each."""
 
+    needs = "a question with its answer"
+
     def __init__(self, config: Config, context: TaskContext) -> None:
-        if config.by == "head" and not context.answers:
-            raise RecipeError("task vqa: by `head` needs answers to choose among, and the training data has none.")
         self.config = config
         self.tokenizer = context.tokenizer
         self.answers = context.answers
         self.number = {answer: number for number, answer in enumerate(context.answers)}
         self.stream = WORDS if config.by == "words" else None
+
+    def finds(self, sample: Sample) -> bool:
+        return bool(sample.questions)
 
     def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
         chosen = choose(sample.questions, self.config.questions, rng)

@@ -1,0 +1,129 @@
+"""A recipe made to fit its training data, before any weight is made.
+
+Where the data has nothing for a task or an objective, it is left out if the recipe says that it is optional, and
+refused if not: nobody shall train for an hour to find that no position carried a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tuwen.core.batch import Batch
+from tuwen.core.errors import RecipeError
+from tuwen.objectives import Objective
+from tuwen.recipe.encoding import Encoder
+from tuwen.recipe.schema import Recipe
+from tuwen.recipe.survey import Survey
+
+
+class Fit:
+    """The tasks and objectives of a recipe that find something in its data.
+
+    Args:
+        recipe: as it was resolved.
+        encoder: with all of the recipe's tasks.
+        objectives: all of the recipe's objectives.
+        found: what the training data has.
+
+    Attributes:
+        encoder: with the tasks that are kept.
+        objectives: those that are kept.
+        left_out: the keys of tasks and objectives that are not.
+
+    Raises:
+        RecipeError: one that is not optional finds nothing, or nothing is left to learn.
+    """
+
+    def __init__(
+        self, recipe: Recipe, encoder: Encoder, objectives: Mapping[str, Objective[Any]], found: Survey
+    ) -> None:
+        self.whole, self.found = recipe, found
+        self.left_out: list[str] = []
+        self.encoder = encoder.only([name for name in encoder.tasks if self._finds_samples(encoder, name)])
+        self.objectives = objectives
+        counts = self._counts(*self.encoder.tasks)
+        self.objectives = {name: objectives[name] for name in objectives if self._finds_rows(name, counts[name])}
+        if not self.objectives:
+            raise RecipeError(f"objectives: the training data has nothing that they could learn from: {self._had()}.")
+        self.encoder = self.encoder.only([name for name in self.encoder.tasks if self._is_read(name)])
+
+    @property
+    def trained_by(self) -> dict[str, tuple[str, ...]]:
+        """For each task, the objectives that find a loss in its rows; none where it only evaluates."""
+        return {name: self._trained_by(name) for name in self.encoder.tasks}
+
+    def batch(self, *tasks: str) -> Batch:
+        """The examples of the survey as some tasks encode them, with blank pictures in place of theirs."""
+        size = self.encoder.images.config.size
+        blank = np.zeros((size, size, 3), np.uint8)
+        seen = [replace(sample, image=blank) for sample in self.found.examples if sample.image is not None]
+        encode, rng = self.encoder.only(tasks), np.random.default_rng(0)
+        return encode.collate([encode(sample, rng) for sample in seen or self.found.examples])
+
+    def recipe(self, vocabulary: Mapping[str, Collection[str]]) -> Recipe:
+        """The recipe without what is left out, and without heads over a vocabulary that is empty then."""
+        if not self.left_out:
+            return self.whole
+        model = self.whole.model
+        heads = {
+            name: head
+            for name, head in model.heads.items()
+            if isinstance(head.classes, int) or vocabulary.get(head.classes)
+        }
+        return self.whole.model_copy(
+            update={
+                "tasks": {name: self.whole.tasks[name] for name in self.encoder.tasks},
+                "objectives": {name: self.whole.objectives[name] for name in self.objectives},
+                "model": model.model_copy(update={"heads": heads}),
+                "optional": (),
+            }
+        )
+
+    def _finds_samples(self, encoder: Encoder, name: str) -> bool:
+        task = encoder.tasks[name]
+        found = any(task.finds(sample) for sample in self.found.examples)
+        return found or self._leave_out("tasks", name, f"no training sample has {task.needs}")
+
+    def _finds_rows(self, name: str, count: float) -> bool:
+        return count > 0 or self._leave_out(
+            "objectives", name, "no position would carry a loss: no task makes what it reads"
+        )
+
+    def _is_read(self, name: str) -> bool:
+        batch = self.batch(name)
+        found = not (batch.texts or batch.target is not None) or bool(self._trained_by(name))
+        why = f"no position would carry a loss: no objective reads its rows, the stream {self.encoder.stream(name)!r}"
+        return found or self._leave_out("tasks", name, why)
+
+    def _trained_by(self, task: str) -> tuple[str, ...]:
+        return tuple(name for name, count in self._counts(task).items() if count)
+
+    def _counts(self, *tasks: str) -> dict[str, float]:
+        batch = self.batch(*tasks)
+        return {name: objective.count(batch) for name, objective in self.objectives.items()}
+
+    def _leave_out(self, room: str, name: str, why: str) -> bool:
+        key = f"{room}.{name}"
+        if name not in self.whole.optional:
+            raise RecipeError(
+                f"{key}: {why}. {self._had()}. Name the columns of the data that have it, take it out with "
+                f"--set {key}=null, or name {name} under `optional` in the recipe."
+            )
+        self.left_out.append(key)
+        return False
+
+    def _had(self) -> str:
+        """What the samples have, for messages."""
+        samples = self.found.examples
+        has = {
+            "captions": any(sample.captions for sample in samples),
+            "questions with answers": any(sample.questions for sample in samples),
+            "labels": any(sample.label is not None for sample in samples),
+            "boxes": any(sample.boxes for sample in samples),
+        }
+        there = ", ".join(what for what in has if has[what]) or "nothing but pictures"
+        return f"The {self.found.samples:,} samples looked at have {there}"

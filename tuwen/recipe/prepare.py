@@ -1,0 +1,104 @@
+"""What a recipe and its training data come to, before any weight is made: tokenizer, vocabularies, tasks, batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tuwen.core.batch import Batch
+from tuwen.core.errors import DataError
+from tuwen.core.rooms import build_part
+from tuwen.objectives import Objective
+from tuwen.prep.images import ImagePrep
+from tuwen.prep.tokens import Tokenizer
+from tuwen.recipe.encoding import Encoder
+from tuwen.recipe.fitting import Fit
+from tuwen.recipe.schema import Recipe
+from tuwen.recipe.sources import Data
+from tuwen.recipe.survey import Survey, survey
+from tuwen.recipe.usable import fill_batches, reasons
+from tuwen.tasks import Task, TaskContext
+
+Vocabulary = Mapping[str, tuple[str, ...]]
+"""The classes of heads, by name: `labels`, `answers`, and a text for each label as `text:LANGUAGE`."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe that fits its data, and all that does not learn by gradients.
+
+    recipe: without what was left out. found: what the training data has.
+    trained_by: for each task, the objectives that find a loss in its rows; none where it only evaluates.
+    preview: a batch of samples of each makeup, with blank pictures.
+    left_out: the keys of tasks and objectives. notes: what was left out or changed, in sentences.
+    """
+
+    recipe: Recipe
+    found: Survey
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    encoder: Encoder
+    trained_by: Mapping[str, tuple[str, ...]]
+    preview: Batch
+    left_out: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
+    """Look at the training data, learn the tokenizer from it, and make the recipe fit.
+
+    Args:
+        recipe: as it was resolved.
+        data: its data.
+        world: processes that will train together.
+
+    Raises:
+        DataError: no sample can be used, or too few.
+        RecipeError: a task or an objective that is not optional would find no position with a loss.
+    """
+    images = ImagePrep(recipe.image)
+    recipe, notes = fill_batches(recipe, data.train, images, world)
+    found = survey(data.train, recipe.tokenizer.sample)
+    if not found.samples:
+        raise DataError(f"data: none of the training samples can be read.{reasons(found.broken)}")
+    tokenizer = Tokenizer.train(found.texts or found.labels, recipe.tokenizer)
+    vocabulary = _vocabulary(found, data)
+    tasks = build_tasks(recipe, tokenizer, vocabulary)
+    fit = Fit(recipe, Encoder(tasks, images, tokenizer.pad), build_objectives(recipe), found)
+    if fit.left_out:
+        notes += (f"Left out, because the training data has nothing for them: {', '.join(fit.left_out)}.",)
+    return Prepared(
+        recipe=fit.recipe(vocabulary),
+        found=found,
+        tokenizer=tokenizer,
+        vocabulary=vocabulary,
+        encoder=fit.encoder,
+        trained_by=fit.trained_by,
+        preview=fit.batch(*fit.encoder.tasks),
+        left_out=tuple(fit.left_out),
+        notes=notes,
+    )
+
+
+def build_tasks(recipe: Recipe, tokenizer: Tokenizer, vocabulary: Vocabulary) -> dict[str, Task]:
+    """The recipe's tasks."""
+    labels = vocabulary["labels"]
+    class_texts = {
+        name.removeprefix("text:"): dict(zip(labels, texts, strict=True))
+        for name, texts in vocabulary.items()
+        if name.startswith("text:")
+    }
+    context = TaskContext(tokenizer, labels, vocabulary["answers"], class_texts)
+    return {name: build_part("tasks", spec, context, f"tasks.{name}") for name, spec in recipe.tasks.items()}
+
+
+def build_objectives(recipe: Recipe) -> dict[str, Objective[Any]]:
+    """The recipe's objectives."""
+    specs = recipe.objectives.items()
+    return {name: build_part("objectives", spec, None, f"objectives.{name}") for name, spec in specs}
+
+
+def _vocabulary(found: Survey, data: Data) -> Vocabulary:
+    texts = {f"text:{language}": tuple(words.values()) for language, words in data.class_texts.items()}
+    return {"labels": data.labels or found.labels, "answers": found.answers, **texts}
