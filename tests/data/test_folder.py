@@ -16,6 +16,7 @@ import pytest
 from tuwen.core.errors import DataError, RecipeError, SampleError
 from tuwen.core.sample import Caption, Question, Sample, Source
 from tuwen.data import NotedSplits
+from tuwen.prep.images import ImageConfig, ImagePrep
 
 Build = Callable[..., NotedSplits]
 Pictures = Callable[..., Path]
@@ -363,6 +364,31 @@ def test_split_column_with_other_values_or_none(build: Build, pictures: Pictures
         build("folder", path=folder, split_column="part")
 
 
+def test_a_row_without_a_split_does_not_spoil_its_picture(build: Build, pictures: Pictures) -> None:
+    folder = table(pictures("a.jpg"), "image,caption,split\na.jpg,x,\na.jpg,y,train\na.jpg,z,train\n")
+    source = build("folder", path=folder, validation=0)["train"]
+    assert isinstance(source, Source)
+    assert len(source) == 2
+    assert [caption.text for caption in source[0].captions] == ["y", "z"]
+
+
+def test_validation_beside_a_split_column(build: Build, pictures: Pictures) -> None:
+    names = [f"{number}.png" for number in range(30)]
+
+    def lengths(values: Sequence[str], **settings: object) -> dict[str, int]:
+        lines = "".join(f"{name},x,{value}\n" for name, value in zip(names, values, strict=True))
+        folder = table(pictures(*names), f"image,caption,split\n{lines}")
+        return {name: len(samples(source)) for name, source in build("folder", path=folder, **settings).items()}
+
+    halves = ["train"] * 15 + ["test"] * 15
+    assert lengths(halves) == {"train": 15, "test": 15}
+    asked = lengths(halves, validation=0.3)
+    assert asked["test"] == 15
+    assert asked["train"] + asked["validation"] == 15
+    assert set(lengths(["train"] * 30)) == {"train", "validation"}
+    assert lengths(["train"] * 29 + ["val"], validation=0.5) == {"train": 29, "validation": 1}
+
+
 def test_a_picture_in_two_splits_is_said(build: Build, pictures: Pictures) -> None:
     folder = table(pictures("a.jpg", "b.jpg"), "image,caption,split\na.jpg,x,train\na.jpg,y,test\nb.jpg,z,train\n")
     splits = build("folder", path=folder)
@@ -540,3 +566,18 @@ def test_emoji_as_it_is(build: Build, emoji: Path) -> None:
         "hi",
         "ru",
     ]
+
+
+def test_photographs_with_a_spreadsheet_of_chinese_captions(build: Build, bccd: Path, tmp_path: Path) -> None:
+    names = sorted(file.name for file in (bccd / "JPEGImages").iterdir())[:20]
+    lines = ["图片;说明", *(f"{name};第{number}张血细胞照片" for number, name in enumerate(names))]
+    (tmp_path / "说明.csv").write_bytes("\r\n".join(lines).encode("gb18030"))
+    splits = build("folder", path=bccd / "JPEGImages", captions=str(tmp_path / "说明.csv"), validation=0)
+    prep = ImagePrep(ImageConfig(size=64))
+    found = samples(splits["train"])
+    assert [sample.captions[0] for sample in found] == [
+        Caption(f"第{number}张血细胞照片", "zh") for number in range(len(names))
+    ]
+    for sample in found[:3]:
+        assert sample.image is not None
+        assert prep(sample.image, sample.key, None).shape == (64, 64, 3)

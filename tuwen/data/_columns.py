@@ -67,7 +67,7 @@ class TableConfig(ColumnsConfig):
 
     split_column: which split the row belongs to: train, validation, test or held_out.
     validation: share of the training pictures that is held out for validation, chosen by a hash of the picture's name;
-        by default 0.1 where the data has no splits of its own, and 0 where it has.
+        by default 0.1 where there is nothing but training data, and 0 where the data has other splits of its own.
     """
 
     split_column: str | None = None

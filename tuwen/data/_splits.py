@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from tuwen.core.errors import DataError
 from tuwen.data import SPLITS, NotedSplits
@@ -24,7 +23,6 @@ _LOOKED_FOR = 200
 
 Tables = Mapping[str | None, tuple[Rows, PictureFinder]]
 """One table (under None), or a table for each split, and who finds the pictures that it names."""
-
 
 Found = tuple[dict[str, RowSource], list[str], list[str]]
 """The sources of a table, sentences about it, and its labels."""
@@ -62,14 +60,18 @@ def _split(rows: Rows, config: TableConfig, finder: PictureFinder, split: str | 
     columns = chooser.columns()
     names, codes = _coded(rows, columns.image, name_of)
     notes = [*rows.notes, *chooser.notes, *_settle(rows, finder, names)]
+    parts = {split or "train": np.arange(len(rows))}
     if split_column is not None:
         parts, rows, said = _by_column(rows, split_column, codes)
-    else:
-        parts, said = _by_chance(rows, config, split, names, codes, carve)
+        codes[list(rows.faults)] = -1
+        notes += said
+    share = config.validation if config.validation is not None else 0.1 if split is None and len(parts) == 1 else 0.0
+    if carve and share and "train" in parts and "validation" not in parts:
+        notes += _hold_out(parts, rows, names, codes, share)
     label_names, label_codes = _coded(rows, columns.label, _first_text) if columns.label else ([], None)
     reader = SampleReader(rows, columns, config, finder)
     sources = {name: RowSource(reader, *_grouped(members, codes, label_codes)) for name, members in parts.items()}
-    return sources, notes + said, label_names
+    return sources, notes, label_names
 
 
 def _settle(rows: Rows, finder: PictureFinder, names: Sequence[str]) -> list[str]:
@@ -79,18 +81,6 @@ def _settle(rows: Rows, finder: PictureFinder, names: Sequence[str]) -> list[str
         else []
     )
     return finder.settle(some, rows.name) if some else []
-
-
-def _by_chance(
-    rows: Rows, config: TableConfig, split: str | None, names: Sequence[str], codes: Numbers, carve: bool
-) -> tuple[dict[str, Numbers], list[str]]:
-    """Which rows belong to which split, where no column tells."""
-    share = config.validation if config.validation is not None else 0.1 if split is None else 0.0
-    held = _held_out(rows, names, codes, share) if carve and share else np.zeros(len(rows), bool)
-    if not held.any():
-        return {split or "train": np.arange(len(rows))}, []
-    note = f"{rows.name}: {share:.0%} of the pictures, chosen by a hash of their names, are held out for validation."
-    return {"train": np.flatnonzero(~held), "validation": np.flatnonzero(held)}, [note]
 
 
 def _by_column(rows: Rows, column: str, codes: Numbers) -> tuple[dict[str, Numbers], Rows, list[str]]:
@@ -114,18 +104,22 @@ def _by_column(rows: Rows, column: str, codes: Numbers) -> tuple[dict[str, Numbe
     return {name: np.flatnonzero(of_row == place) for name, place in number.items()}, rows, notes
 
 
-def _held_out(rows: Rows, names: Sequence[str], codes: Numbers, share: float) -> NDArray[np.bool_]:
-    """By a hash of the picture's name (or of its row), so that a picture stays in its split when others come or go."""
+def _hold_out(parts: dict[str, Numbers], rows: Rows, names: Sequence[str], codes: Numbers, share: float) -> list[str]:
+    """Move a share of the training pictures to `validation`, at least one and not all.
+
+    By a hash of the picture's name (or of its row), so that a picture stays in its split when others come or go.
+    """
+    train = parts["train"]
     of_name = np.array([share_of(name) for name in names] + [0.0])
-    hashes = of_name[codes]
-    for row in np.flatnonzero(codes < 0):
-        hashes[row] = share_of(str(row))
-    held = hashes < share
+    hashes = of_name[codes[train]]
+    for place in np.flatnonzero(codes[train] < 0):
+        hashes[place] = share_of(str(train[place]))
     if len(np.unique(hashes)) < 2:
-        return np.zeros(len(rows), bool)
-    if not held.any():
-        return hashes == hashes.min()
-    return hashes != hashes.max() if held.all() else held
+        return []
+    held = hashes < max(share, np.nextafter(hashes.min(), 1))
+    held &= hashes != hashes.max()
+    parts["train"], parts["validation"] = train[~held], train[held]
+    return [f"{rows.name}: {share:.0%} of the pictures, chosen by a hash of their names, are held out for validation."]
 
 
 def _grouped(members: Numbers, images: Numbers, labels: Numbers | None) -> tuple[Numbers, Numbers]:
