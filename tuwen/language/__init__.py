@@ -26,9 +26,14 @@ class LanguageContext:
 
 
 class LanguageModel(nn.Module):
-    """A decoder over embeddings. `width` is the width D of its embeddings. Shapes: B rows, L tokens, V vocabulary."""
+    """A decoder over embeddings. Shapes: B rows, L tokens, V vocabulary.
+
+    width: the width D of its embeddings.
+    max_length: the longest sequence that it can read, prefix included.
+    """
 
     width: int
+    max_length: int
 
     @abstractmethod
     def embed(self, ids: Tensor) -> Tensor:
@@ -65,11 +70,14 @@ def causal_mask(segments: Tensor) -> Tensor:
 
 
 def positions_in(segments: Tensor) -> Tensor:
-    """Each token's place, `[B, L]` → `[B, L]` int64: the prefix counts from 0, and every text goes on from its end."""
+    """Each token's place, `[B, L]` → `[B, L]` int64: the prefix counts from 0, and every text goes on from its end.
+
+    Padding stands at 0: a row that is padded far behind its last text would else leave the model's table of positions.
+    """
     length = segments.shape[1]
     place = torch.arange(length, device=segments.device).expand_as(segments)
     starts = torch.ones_like(segments, dtype=torch.bool)
     starts[:, 1:] = segments[:, 1:] != segments[:, :-1]
     begin = torch.where(starts, place, 0).cummax(1).values
     prefix = (segments == PREFIX).sum(1, keepdim=True)
-    return place - begin + torch.where(segments == PREFIX, 0, prefix)
+    return torch.where(segments == 0, 0, place - begin + torch.where(segments == PREFIX, 0, prefix))

@@ -30,7 +30,7 @@ class GPT(LanguageModel):
         super().__init__()
         if config.width % config.heads:
             raise RecipeError(f"language model gpt: heads {config.heads} does not divide width {config.width}.")
-        self.width = config.width
+        self.width, self.max_length = config.width, context.max_length
         self.token = nn.Embedding(context.vocab_size, config.width)
         self.position = nn.Embedding(context.max_length, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth))

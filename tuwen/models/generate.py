@@ -22,6 +22,8 @@ def generate(
 ) -> list[list[int]]:
     """Greedy continuation of each prompt until `eos`, in one batch; rows that are done leave it.
 
+    A row also ends where the language model cannot read on (its `max_length`).
+
     Args:
         language: any language model.
         prompts: B prompts of token ids, of any lengths.
@@ -42,9 +44,10 @@ def generate(
     texts: list[list[int]] = [[] for _ in prompts]
     for number in range(max_new_tokens):
         chosen = language.logits(last).argmax(-1)
-        going = chosen != eos
-        for row, token in zip(active[going].tolist(), chosen[going].tolist(), strict=True):
+        said = chosen != eos
+        for row, token in zip(active[said].tolist(), chosen[said].tolist(), strict=True):
             texts[row].append(token)
+        going = said & (lengths < language.max_length)
         if not going.any() or number + 1 == max_new_tokens:
             break
         if not going.all():
