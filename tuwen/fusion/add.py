@@ -1,4 +1,4 @@
-"""The sum of the two projected vectors."""
+"""The sum of the two projected vectors (a baseline of Fukui et al. 2016, arXiv:1606.01847)."""
 
 from __future__ import annotations
 

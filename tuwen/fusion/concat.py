@@ -1,4 +1,7 @@
-"""The two vectors side by side, through one linear map and a ReLU."""
+"""The two vectors side by side, through one linear map and a ReLU.
+
+A baseline of Fukui et al. 2016 ("Concatenation + FC"), arXiv:1606.01847.
+"""
 
 from __future__ import annotations
 

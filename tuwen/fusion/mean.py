@@ -1,4 +1,4 @@
-"""The mean of the two projected vectors."""
+"""The mean of the two projected vectors: half the element-wise sum (Fukui et al. 2016, arXiv:1606.01847)."""
 
 from __future__ import annotations
 

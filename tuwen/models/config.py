@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from tuwen.core.rooms import PartConfig, PartOf, PartSpec
 
@@ -13,11 +13,13 @@ from tuwen.core.rooms import PartConfig, PartOf, PartSpec
 class HeadConfig(PartConfig):
     """A classifier on top of features.
 
-    reads: which pooled features. classes: how many, or the vocabulary that says so. hidden: width of a hidden layer.
+    reads: which features. classes: how many, or what says so: the `labels` or `answers` of the training data, or the
+        tokenizer's `vocabulary`.
+    hidden: width of a hidden layer, or none. dropout: on what it reads, in training.
     """
 
     reads: Literal["image", "text", "fused"]
-    classes: Literal["labels", "answers"] | int
+    classes: Literal["labels", "answers", "vocabulary"] | PositiveInt
     hidden: int | None = Field(default=None, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
@@ -57,7 +59,8 @@ class ModelContext:
     """What the run's data, preprocessing and tokenizer ask of a model.
 
     image_size: pixels a side; mean, std: of the three channels, in 0..1.
-    max_length: tokens of a text; classes: size of each vocabulary that a head may name.
+    vocab_size: of the tokenizer. max_length: tokens of a text.
+    classes: how many labels and answers the training data has, by these names.
     """
 
     image_size: int

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tuwen.core.batch import Batch, TextBatch
-from tuwen.core.errors import DataError
+from tuwen.core.errors import DataError, RecipeError
 from tuwen.core.features import Features
 from tuwen.language import PREFIX, causal_mask, positions_in
 
@@ -43,6 +43,7 @@ class Forward:
     def __init__(self, model: VisionLanguageModel, batch: Batch) -> None:
         self.model = model
         self.batch = batch
+        self._gradients = torch.is_grad_enabled()
         self._memo: dict[tuple[str, ...], object] = {}
 
     def stream(self, name: str) -> TextBatch:
@@ -63,7 +64,19 @@ class Forward:
 
     def text(self, stream: str) -> Features:
         """Features of a stream's texts: tokens `[R, L, D]`, pooled `[R, D]`."""
-        return self._once(("text", stream), lambda: self._encode_text(stream))
+        return self._once(("text", stream), lambda: self.rewritten(stream, self.stream(stream).ids))
+
+    def rewritten(self, stream: str, ids: Tensor) -> Features:
+        """As `text`, but with other ids `[R, L]` in the places of the stream's (some hidden, say). Not remembered.
+
+        Raises:
+            RecipeError: the stream packs several texts into a row, which only a language model can tell apart.
+        """
+        text = self.stream(stream)
+        encode = self.model.require("text_tower")
+        if (text.segments > 1).any():
+            raise RecipeError(f"the stream {stream!r} packs texts for a language model; a text tower cannot read it.")
+        return encode(ids, text.attention_mask)
 
     @property
     def image_embedding(self) -> Tensor:
@@ -78,15 +91,26 @@ class Forward:
             ("text_embedding", stream), lambda: F.normalize(project(self.text(stream).pooled).float(), dim=-1)
         )
 
+    def similarity(self, stream: str) -> Tensor:
+        """The cosine of each of a stream's texts with each picture, `[R, P]`; in float32 whatever the precision."""
+        return self._once(("similarity", stream), lambda: self._compare(stream))
+
+    @property
+    def scale(self) -> Tensor:
+        """What cosines are multiplied by to make them logits: one over the learned temperature."""
+        return self.model.require("logit_scale").exp()
+
     def fused(self, stream: str) -> Features:
-        """Each text of a stream joined with its own picture: tokens `[R, L, D]`, pooled `[R, D]`."""
-        text = self.stream(stream)
-        rows = text.image if text.rows_per_image is None else None
-        fuse = self.model.require("fusion")
-        return self._once(("fused", stream), lambda: fuse(self.image, self.text(stream), rows))
+        """Each text of a stream joined with its own picture: tokens `[R, N, D]`, pooled `[R, D]`."""
+        return self._once(("fused", stream), lambda: self.joined(stream, self.text(stream)))
+
+    def joined(self, stream: str, text: Features) -> Features:
+        """As `fused`, but with other features of the stream's texts. Not remembered."""
+        rows = self.stream(stream)
+        return self.model.require("fusion")(self.image, text, rows.image if rows.rows_per_image is None else None)
 
     def fused_pairs(self, stream: str, texts: Tensor, images: Tensor) -> Features:
-        """Chosen texts joined with chosen pictures. Two of `[M]` → pooled `[M, D]`."""
+        """Chosen texts joined with chosen pictures. Two of `[M]` → pooled `[M, D]`. Not remembered."""
         features = self.text(stream)
         mask = None if features.mask is None else features.mask[texts]
         chosen = Features(features.tokens[texts], features.pooled[texts], mask)
@@ -94,9 +118,6 @@ class Forward:
 
     def logits(self, head: str, stream: str | None = None) -> Tensor:
         """A head's logits, `[P, C]` where it reads pictures, else `[R, C]` for a stream."""
-        if head not in self.model.heads:
-            there = ", ".join(self.model.heads) or "none"
-            raise DataError(f"the model has no head {head!r} (there are: {there}); add it under model.heads.")
         return self._once(("logits", head, stream or ""), lambda: self._head(head, stream))
 
     def predictions(self, stream: str) -> Predictions:
@@ -105,7 +126,8 @@ class Forward:
 
     def _once(self, key: tuple[str, ...], compute: Callable[[], T]) -> T:
         if key not in self._memo:
-            self._memo[key] = compute()
+            with torch.set_grad_enabled(self._gradients):  # whoever asks first, all others may need gradients
+                self._memo[key] = compute()
         return self._memo[key]  # type: ignore[return-value]
 
     def _encode_image(self) -> Features:
@@ -113,18 +135,20 @@ class Forward:
             raise DataError("an objective asks for pictures, but the batch has none.")
         return self.model.require("image_tower")(self.model.normalise(self.batch.pixels))
 
-    def _encode_text(self, stream: str) -> Features:
-        text = self.stream(stream)
-        return self.model.require("text_tower")(text.ids, text.attention_mask)
+    def _compare(self, stream: str) -> Tensor:
+        texts, images = self.text_embedding(stream), self.image_embedding
+        with torch.autocast(images.device.type, enabled=False):
+            return texts @ images.T
 
     def _head(self, head: str, stream: str | None) -> Tensor:
-        reads = self.model.config.heads[head].reads
-        if reads == "image":
-            return self.model.heads[head](self.image.pooled)
+        classify = self.model.head(head)
+        reads = self.model.reads(head)
+        if (reads == "image") != (stream is None):
+            asked = "the pictures" if stream is None else f"the texts of {stream!r}"
+            raise RecipeError(f"model.heads.{head}: reads {reads!r}, and is asked about {asked}.")
         if stream is None:
-            raise DataError(f"head {head!r} reads {reads}: say of which stream.")
-        features = self.text(stream) if reads == "text" else self.fused(stream)
-        return self.model.heads[head](features.pooled)
+            return classify(self.image.pooled)
+        return classify((self.text(stream) if reads == "text" else self.fused(stream)).pooled)
 
     def _predict(self, stream: str) -> Predictions:
         text = self.stream(stream)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,19 @@ from tuwen.towers.text import TextContext, TextTower
 MAX_LOGIT_SCALE = math.log(100)
 """The temperature does not fall below 1/100 (Radford et al. 2021, CLIP, section 2.5)."""
 
+ABSENT = {
+    "image_tower": "image tower: name one under model.image",
+    "text_tower": "text tower: name one under model.text",
+    "fusion": "fusion: name one under model.fusion",
+    "language": "language model: name one under model.language",
+    "prefix": "way for its language model to see: name an image tower under model.image",
+    "image_projection": "space to compare pictures and texts in: set model.embedding",
+    "text_projection": "space to compare pictures and texts in: set model.embedding",
+    "logit_scale": "space to compare pictures and texts in: set model.embedding",
+    "logit_bias": "space to compare pictures and texts in: set model.embedding",
+}
+"""What to say of a part that a model has not."""
+
 
 class VisionLanguageModel(nn.Module):
     """Parts by name. A part that the recipe leaves out is None, and what needs it says so."""
@@ -30,11 +43,18 @@ class VisionLanguageModel(nn.Module):
     text_tower: TextTower | None
     fusion: Fusion | None
     language: LanguageModel | None
+    prefix: Prefix | None
+    image_projection: nn.Linear | None
+    text_projection: nn.Linear | None
+    logit_scale: nn.Parameter | None
+    logit_bias: nn.Parameter | None
     mean: Tensor
     std: Tensor
 
     def __init__(self, config: ModelConfig, context: ModelContext) -> None:
         super().__init__()
+        if config.image is None and config.text is None and config.language is None:
+            raise RecipeError("model: names no part; give it at least one of image, text and language.")
         self.config = config
         self.register_buffer("mean", torch.tensor(context.mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(context.std).view(1, 3, 1, 1) * 255, persistent=False)
@@ -48,6 +68,9 @@ class VisionLanguageModel(nn.Module):
 
     def forward(self, batch: Batch) -> Forward:
         """The forward pass of one batch; it computes what it is asked for, once."""
+        if self.training and self.logit_scale is not None:
+            with torch.no_grad():  # the weight itself: a clamp in the loss would have no gradient to come back by
+                self.logit_scale.clamp_(max=MAX_LOGIT_SCALE)
         return Forward(self, batch)
 
     def normalise(self, pixels: Tensor) -> Tensor:
@@ -55,15 +78,31 @@ class VisionLanguageModel(nn.Module):
         return (pixels.permute(0, 3, 1, 2) - self.mean) / self.std
 
     def require(self, part: str) -> Any:
-        """A part by name.
+        """A part by the name of its attribute.
 
         Raises:
             RecipeError: the model was built without it.
         """
-        found = getattr(self, part, None)
+        found = getattr(self, part)
         if found is None:
-            raise RecipeError(f"this model has no {part}: name one in the recipe (see `tuwen recipe show`).")
+            raise RecipeError(f"this model has no {ABSENT[part]}.")
         return found
+
+    def reads(self, head: str) -> Literal["image", "text", "fused"]:
+        """Which features a head reads."""
+        self.head(head)
+        return self.config.heads[head].reads
+
+    def head(self, name: str) -> nn.Module:
+        """A head by name, `[..., D]` → `[..., C]`.
+
+        Raises:
+            RecipeError: the model was built without it.
+        """
+        if name not in self.heads:
+            there = ", ".join(self.heads) or "none"
+            raise RecipeError(f"this model has no head {name!r} (its heads: {there}): add it under model.heads.")
+        return self.heads[name]
 
     def _build_fusion(self, config: ModelConfig) -> Fusion | None:
         if config.fusion is None:
@@ -85,11 +124,13 @@ class VisionLanguageModel(nn.Module):
             self.prefix = Prefix(reads, self.language.width)
 
     def _build_embedding(self, config: ModelConfig) -> None:
+        self.image_projection = self.text_projection = self.logit_scale = self.logit_bias = None
         if config.embedding is None:
             return
-        image, text = self.require("image_tower"), self.require("text_tower")
-        self.image_projection = nn.Linear(image.width, config.embedding, bias=False)
-        self.text_projection = nn.Linear(text.width, config.embedding, bias=False)
+        if self.image_tower is None or self.text_tower is None:
+            raise RecipeError("model.embedding: compares pictures with texts; name an image and a text tower too.")
+        self.image_projection = nn.Linear(self.image_tower.width, config.embedding, bias=False)
+        self.text_projection = nn.Linear(self.text_tower.width, config.embedding, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
         self.logit_bias = nn.Parameter(torch.tensor(-10.0))
 
@@ -97,7 +138,8 @@ class VisionLanguageModel(nn.Module):
         source = {"image": "image_tower", "text": "text_tower", "fused": "fusion"}[head.reads]
         if getattr(self, source) is None:
             raise RecipeError(f"model.heads.{name}: reads {head.reads!r}, but the model has no {source}.")
-        classes = head.classes if isinstance(head.classes, int) else context.classes.get(head.classes, 0)
+        sizes = {**context.classes, "vocabulary": context.vocab_size}
+        classes = head.classes if isinstance(head.classes, int) else sizes.get(head.classes, 0)
         if classes < 1:
             raise RecipeError(f"model.heads.{name}: the training data has no {head.classes}, so there is no class.")
         width = self.require(source).width

@@ -95,13 +95,23 @@ class Predictor:
         return torch.cat(parts)[torch.tensor(order).argsort()]
 
     def logits(self, head: str, pictures: Sequence[Picture], texts: Sequence[str] | None = None) -> Tensor:
-        """A head's logits for each picture, or for each picture with its text. `[P, C]`, float32, on the CPU."""
+        """A head's logits for each picture, or for each picture with its text. `[P, C]`, float32, on the CPU.
+
+        Texts about one picture (the same object) that are computed together share its encoding.
+        """
         parts = []
         with self.inference():
             for numbers in _chunks(range(len(pictures)), self.batch_size):
-                rows = [{STREAM: [Row(self.tokenizer.read(texts[number]))]} if texts else {} for number in numbers]
-                samples = [Encoded("", self.prepare(pictures[n]), row) for n, row in zip(numbers, rows, strict=True)]
-                parts.append(self.forward(samples).logits(head, STREAM if texts else None).float().cpu())
+                groups = [[number] for number in numbers] if texts is None else _by_picture(pictures, numbers)
+                rows = [
+                    [] if texts is None else [Row(self.tokenizer.read(texts[n])) for n in group] for group in groups
+                ]
+                samples = [
+                    Encoded("", self.prepare(pictures[group[0]]), {STREAM: row} if row else {})
+                    for group, row in zip(groups, rows, strict=True)
+                ]
+                found = self.forward(samples).logits(head, None if texts is None else STREAM).float().cpu()
+                parts.append(found[torch.tensor([n for group in groups for n in group]).argsort()])
         return torch.cat(parts) if parts else torch.empty(0, 0)
 
     def write(
@@ -128,15 +138,24 @@ class Predictor:
 
     def _prefix(self, pictures: Sequence[Picture]) -> Tensor:
         """Each picture's prefix, `[P, prefix, D]`."""
-        distinct = {id(picture): picture for picture in pictures}
-        place = {identity: number for number, identity in enumerate(distinct)}
+        groups = _by_picture(pictures, range(len(pictures)))
         prefix = self.model.require("prefix")
-        parts = [prefix(self.forward(part).image.tokens) for part in self._pictures(list(distinct.values()))]
-        return torch.cat(parts)[[place[id(picture)] for picture in pictures]]
+        shown = [pictures[group[0]] for group in groups]
+        parts = [prefix(self.forward(part).image.tokens) for part in self._pictures(shown)]
+        place = {number: row for row, group in enumerate(groups) for number in group}
+        return torch.cat(parts)[[place[number] for number in range(len(pictures))]]
 
     def _pictures(self, pictures: Sequence[Picture]) -> Iterator[list[Encoded]]:
         for numbers in _chunks(range(len(pictures)), self.batch_size):
             yield [Encoded("", self.prepare(pictures[number])) for number in numbers]
+
+
+def _by_picture(pictures: Sequence[Picture], numbers: Sequence[int]) -> list[list[int]]:
+    """The numbers of pictures, those of the same object together."""
+    groups: dict[int, list[int]] = {}
+    for number in numbers:
+        groups.setdefault(id(pictures[number]), []).append(number)
+    return list(groups.values())
 
 
 def _chunks(numbers: Sequence[int], size: int) -> Iterator[Sequence[int]]:

@@ -6,7 +6,8 @@ An objective owns no weights and no model: it reads the memoised forward pass, s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
@@ -14,6 +15,18 @@ from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
 from tuwen.core.rooms import PartConfig
 from tuwen.models.forward import Forward
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveContext:
+    """What every objective may know of the run's tokenizer.
+
+    vocab_size: its entries. mask: the id that stands for a hidden token. special: the ids that are no part of a text.
+    """
+
+    vocab_size: int
+    mask: int
+    special: tuple[int, ...]
 
 
 class ObjectiveConfig(PartConfig):
@@ -26,7 +39,7 @@ C = TypeVar("C", bound=ObjectiveConfig)
 
 
 class Objective(ABC, Generic[C]):
-    """A loss over one forward pass."""
+    """What a recipe names under `objectives`: one `Term`, or several that belong together."""
 
     def __init__(self, config: C) -> None:
         self.config = config
@@ -44,8 +57,23 @@ class Objective(ABC, Generic[C]):
         """
 
     @abstractmethod
+    def terms(self, name: str) -> dict[str, tuple[float, Term[Any]]]:
+        """What the objective called `name` adds to the total: terms by name, each with its factor.
+
+        Every term is summed over its own items, in all batches of a step; a mean of means would weigh the items of a
+        small batch more.
+        """
+
+
+class Term(Objective[C]):
+    """An objective that is one loss over one forward pass."""
+
+    def terms(self, name: str) -> dict[str, tuple[float, Term[Any]]]:
+        return {name: (self.weight, self)}
+
+    @abstractmethod
     def __call__(self, forward: Forward) -> Loss:
-        """The loss of a batch, with `Loss.count` equal to `count(batch)`."""
+        """The loss of a batch with `count(batch)` > 0, and `Loss.count` equal to it."""
 
 
 def rows(batch: Batch, stream: str) -> float:

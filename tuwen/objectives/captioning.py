@@ -11,7 +11,7 @@ from pydantic import Field
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
-from tuwen.objectives import Objective, ObjectiveConfig
+from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
 
 
 class Config(ObjectiveConfig):
@@ -21,7 +21,7 @@ class Config(ObjectiveConfig):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
 
 
-class Captioning(Objective[Config]):
+class Captioning(Term[Config]):
     """Cross-entropy, summed over the tokens that carry a loss."""
 
     def count(self, batch: Batch) -> float:
@@ -38,5 +38,5 @@ class Captioning(Objective[Config]):
         return Loss.over(losses, accuracy=right)
 
 
-def build(config: Config, context: object = None) -> Captioning:
+def build(config: Config, context: ObjectiveContext) -> Captioning:
     return Captioning(config)

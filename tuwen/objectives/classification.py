@@ -1,4 +1,4 @@
-"""Cross-entropy of a head over its classes."""
+"""Cross-entropy of a head over its classes (label smoothing: Szegedy et al. 2016, arXiv:1512.00567, section 7)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tuwen.core.batch import Batch
 from tuwen.core.errors import DataError
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
-from tuwen.objectives import Objective, ObjectiveConfig
+from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
 from tuwen.prep.batches import IGNORE
 
 
@@ -22,7 +22,7 @@ class Config(ObjectiveConfig):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
 
 
-class Classification(Objective[Config]):
+class Classification(Term[Config]):
     """Summed over the rows whose class is known."""
 
     def count(self, batch: Batch) -> float:
@@ -46,5 +46,5 @@ class Classification(Objective[Config]):
         return None if text is None else text.target
 
 
-def build(config: Config, context: object = None) -> Classification:
+def build(config: Config, context: ObjectiveContext) -> Classification:
     return Classification(config)

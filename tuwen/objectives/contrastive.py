@@ -8,14 +8,12 @@ arXiv:2004.11362, eq. 2).
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tuwen.core.batch import Batch, TextBatch
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
-from tuwen.models.model import MAX_LOGIT_SCALE
-from tuwen.objectives import Objective, ObjectiveConfig, rows
+from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term, rows
 
 
 class Config(ObjectiveConfig):
@@ -24,34 +22,28 @@ class Config(ObjectiveConfig):
     stream: str = "retrieve"
 
 
-class Contrastive(Objective[Config]):
-    """The mean of both directions, summed over the text rows."""
+class Contrastive(Term[Config]):
+    """The mean of both directions, summed over the text rows. A picture without a text is only a wrong one."""
 
     def count(self, batch: Batch) -> float:
         return rows(batch, self.config.stream)
 
     def __call__(self, forward: Forward) -> Loss:
         text = forward.stream(self.config.stream)
-        scale = forward.model.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
-        logits = scale * forward.text_embedding(self.config.stream) @ forward.image_embedding.T
+        logits = forward.scale * forward.similarity(self.config.stream)
         positive = positives(text, logits.shape[1])
         text_to_image = soft_cross_entropy(logits, positive)
-        image_to_text = soft_cross_entropy(logits.T, positive.T)
-        count = len(logits)
-        total = (text_to_image.sum() + image_to_text.mean() * count) / 2
-        right = (positive.gather(1, logits.argmax(1, keepdim=True))).float().mean()
-        return Loss(
-            total,
-            torch.tensor(float(count), device=logits.device),
-            {"recall_at_1": right.detach(), "scale": scale.detach()},
-        )
+        image_to_text = soft_cross_entropy(logits.T, positive.T)[positive.any(0)]
+        right = positive.gather(1, logits.argmax(1, keepdim=True)).float().mean()
+        return Loss.over((text_to_image + image_to_text.mean()) / 2, recall_at_1=right, scale=forward.scale)
 
 
 def positives(text: TextBatch, images: int) -> Tensor:
     """bool `[R, P]`: whether a text is right for a picture, its own or one that has the very same text."""
-    same = (text.ids[:, None] == text.ids[None]).all(-1).float()
-    owns = F.one_hot(text.image, images).float()
-    return same @ owns > 0
+    distinct, number = torch.unique(text.ids, dim=0, return_inverse=True)
+    right = torch.zeros(len(distinct), images, dtype=torch.bool, device=text.ids.device)
+    right[number, text.image] = True
+    return right[number]
 
 
 def soft_cross_entropy(logits: Tensor, positive: Tensor) -> Tensor:
@@ -60,5 +52,5 @@ def soft_cross_entropy(logits: Tensor, positive: Tensor) -> Tensor:
     return -(log_probability * positive).sum(-1) / positive.sum(-1).clamp(min=1)
 
 
-def build(config: Config, context: object = None) -> Contrastive:
+def build(config: Config, context: ObjectiveContext) -> Contrastive:
     return Contrastive(config)

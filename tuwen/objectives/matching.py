@@ -16,8 +16,7 @@ from torch import Tensor
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
-from tuwen.models.model import MAX_LOGIT_SCALE
-from tuwen.objectives import Objective, ObjectiveConfig, rows
+from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term, rows
 from tuwen.objectives.contrastive import positives
 
 
@@ -32,7 +31,7 @@ class Config(ObjectiveConfig):
     share: float = Field(default=1.0, gt=0, le=1)
 
 
-class Matching(Objective[Config]):
+class Matching(Term[Config]):
     """Two-class cross-entropy over three pairs a text, summed over the text rows."""
 
     def count(self, batch: Batch) -> float:
@@ -48,7 +47,7 @@ class Matching(Objective[Config]):
             torch.cat([asked, asked, wrong_text]),
             torch.cat([own_image, wrong_image, own_image]),
         )
-        logits = forward.model.heads[self.config.head](fused.pooled).float()
+        logits = forward.model.head(self.config.head)(fused.pooled).float()
         answer = (torch.arange(len(logits), device=logits.device) < len(asked)).long()
         valid = torch.cat([torch.ones_like(usable), usable, usable])
         losses = F.cross_entropy(logits, answer, reduction="none") * valid
@@ -64,8 +63,7 @@ class Matching(Objective[Config]):
     def _hard_negatives(self, forward: Forward) -> tuple[Tensor, Tensor, Tensor]:
         """For each text a wrong picture and, for its picture, a wrong text; and whether the batch has any."""
         text = forward.stream(self.config.stream)
-        scale = forward.model.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
-        similarity = scale * forward.text_embedding(self.config.stream) @ forward.image_embedding.T
+        similarity = forward.scale * forward.similarity(self.config.stream)
         positive = positives(text, similarity.shape[1])
         usable = ~positive.all(1) & ~positive.all(0)[text.image]
         similarity = similarity.masked_fill(positive, float("-inf"))
@@ -80,5 +78,5 @@ def _draw(logits: Tensor, usable: Tensor) -> Tensor:
     return torch.multinomial(probability, 1).squeeze(1)
 
 
-def build(config: Config, context: object = None) -> Matching:
+def build(config: Config, context: ObjectiveContext) -> Matching:
     return Matching(config)

@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
-from tuwen.models.model import MAX_LOGIT_SCALE
-from tuwen.objectives import Objective, ObjectiveConfig, rows
+from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term, rows
 from tuwen.objectives.contrastive import positives
 
 
@@ -19,21 +18,18 @@ class Config(ObjectiveConfig):
     stream: str = "retrieve"
 
 
-class Sigmoid(Objective[Config]):
+class Sigmoid(Term[Config]):
     """`-Σ log σ(z (t·xᵀy + b))` over all pairs, z = ±1, summed over the text rows."""
 
     def count(self, batch: Batch) -> float:
         return rows(batch, self.config.stream)
 
     def __call__(self, forward: Forward) -> Loss:
-        model = forward.model
-        scale = model.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
-        similarity = forward.text_embedding(self.config.stream) @ forward.image_embedding.T
-        logits = scale * similarity + model.logit_bias
+        logits = forward.scale * forward.similarity(self.config.stream) + forward.model.require("logit_bias")
         positive = positives(forward.stream(self.config.stream), logits.shape[1])
         losses = -F.logsigmoid(torch.where(positive, logits, -logits)).sum(1)
-        return Loss.over(losses, scale=scale)
+        return Loss.over(losses, scale=forward.scale)
 
 
-def build(config: Config, context: object = None) -> Sigmoid:
+def build(config: Config, context: ObjectiveContext) -> Sigmoid:
     return Sigmoid(config)
