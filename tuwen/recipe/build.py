@@ -110,7 +110,7 @@ def load_system(folder: Path, recipe: Recipe) -> System:
 
 def build_step(system: System) -> Step:
     """The model with its objectives."""
-    return Step(system.model, build_objectives(system.recipe))
+    return Step(system.model, build_objectives(system.recipe, system.tokenizer))
 
 
 def _assemble(recipe: Recipe, tokenizer: Tokenizer, vocabulary: Vocabulary, notes: tuple[str, ...] = ()) -> System:

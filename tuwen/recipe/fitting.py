@@ -69,11 +69,8 @@ class Fit:
         if not self.left_out:
             return self.whole
         model = self.whole.model
-        heads = {
-            name: head
-            for name, head in model.heads.items()
-            if isinstance(head.classes, int) or vocabulary.get(head.classes)
-        }
+        empty = [name for name, words in vocabulary.items() if not words]
+        heads = {name: head for name, head in model.heads.items() if head.classes not in empty}
         return self.whole.model_copy(
             update={
                 "tasks": {name: self.whole.tasks[name] for name in self.encoder.tasks},

@@ -9,9 +9,9 @@ from typing import Any
 from tuwen.core.batch import Batch
 from tuwen.core.errors import DataError
 from tuwen.core.rooms import build_part
-from tuwen.objectives import Objective
+from tuwen.objectives import Objective, ObjectiveContext
 from tuwen.prep.images import ImagePrep
-from tuwen.prep.tokens import Tokenizer
+from tuwen.prep.tokens import SPECIAL, Tokenizer
 from tuwen.recipe.encoding import Encoder
 from tuwen.recipe.fitting import Fit
 from tuwen.recipe.schema import Recipe
@@ -65,7 +65,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     tokenizer = Tokenizer.train(found.texts or found.labels, recipe.tokenizer)
     vocabulary = _vocabulary(found, data)
     tasks = build_tasks(recipe, tokenizer, vocabulary)
-    fit = Fit(recipe, Encoder(tasks, images, tokenizer.pad), build_objectives(recipe), found)
+    fit = Fit(recipe, Encoder(tasks, images, tokenizer.pad), build_objectives(recipe, tokenizer), found)
     if fit.left_out:
         notes += (f"Left out, because the training data has nothing for them: {', '.join(fit.left_out)}.",)
     return Prepared(
@@ -93,10 +93,11 @@ def build_tasks(recipe: Recipe, tokenizer: Tokenizer, vocabulary: Vocabulary) ->
     return {name: build_part("tasks", spec, context, f"tasks.{name}") for name, spec in recipe.tasks.items()}
 
 
-def build_objectives(recipe: Recipe) -> dict[str, Objective[Any]]:
+def build_objectives(recipe: Recipe, tokenizer: Tokenizer) -> dict[str, Objective[Any]]:
     """The recipe's objectives."""
+    context = ObjectiveContext(len(tokenizer), tokenizer.mask, tuple(range(len(SPECIAL))))
     specs = recipe.objectives.items()
-    return {name: build_part("objectives", spec, None, f"objectives.{name}") for name, spec in specs}
+    return {name: build_part("objectives", spec, context, f"objectives.{name}") for name, spec in specs}
 
 
 def _vocabulary(found: Survey, data: Data) -> Vocabulary:
