@@ -71,7 +71,7 @@ class Config(PartConfig):
     languages: which languages the texts are in.
     describe_texture: whether captions tell the texture (a solid one is left unsaid).
     paraphrases: further captions of a scene, in each language.
-    brief: share of these that tell only colours and shapes, as the texts of classes do.
+    brief: share of these that tell only some attributes: `a circle`, `a red circle`, as the texts of classes do.
     questions: questions about a scene, the same ones in each language.
     train_scenes, test_scenes: how many scenes `train` has, and `test` and `held_out` each.
     """
@@ -170,7 +170,7 @@ class Scenes:
         for language in self._languages:
             for _ in range(self.config.paraphrases):
                 brief = rng.random() < self.config.brief
-                text = language.brief(things) if brief else language.paraphrase(rng, things, texture)
+                text = language.brief(rng, things) if brief else language.paraphrase(rng, things, texture)
                 captions.append(Caption(text, language.code))
         return tuple(captions)
 

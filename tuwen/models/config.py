@@ -29,10 +29,12 @@ class PrefixConfig(PartConfig):
 
     merge: so many patches a side are joined into one token (the reverse of pixel shuffle, Shi et al. 2016, 1609.05158).
     tokens: learned queries that read the patches and become the prefix; 0 for one token a (merged) patch.
+    pooled: whether the picture's pooled vector stands before them, as one more token.
     """
 
     merge: int = Field(default=1, ge=1)
     tokens: int = Field(default=0, ge=0)
+    pooled: bool = False
 
 
 class ModelConfig(PartConfig):

@@ -158,7 +158,7 @@ class Forward:
         embeddings, segments = language.embed(text.ids), text.segments
         prefix = 0
         if self.batch.pixels is not None:
-            pictures = self.model.require("prefix")(self.image.tokens)
+            pictures = self.model.require("prefix")(self.image)
             if text.rows_per_image != 1:
                 pictures = pictures[text.image]
             prefix = pictures.shape[1]

@@ -15,7 +15,7 @@ from tuwen.fusion import Fusion, FusionContext
 from tuwen.language import LanguageContext, LanguageModel
 from tuwen.models.config import HeadConfig, ModelConfig, ModelContext
 from tuwen.models.forward import Forward
-from tuwen.models.prefix import Prefix, prefix_reader
+from tuwen.models.prefix import Prefix, prefix_length
 from tuwen.towers.image import ImageContext, ImageTower
 from tuwen.towers.text import TextContext, TextTower
 
@@ -116,12 +116,13 @@ class VisionLanguageModel(nn.Module):
         self.language = self.prefix = None
         if config.language is None:
             return
-        reads = None if self.image_tower is None else prefix_reader(config.prefix, self.image_tower)
-        length = (0 if reads is None else reads.length) + 2 * context.max_length
-        spec = LanguageContext(context.vocab_size, length)
-        self.language = _part("language", config.language, spec, "model.language")
-        if reads is not None:
-            self.prefix = Prefix(reads, self.language.width)
+        tower = self.image_tower
+        length = 2 * context.max_length + (0 if tower is None else prefix_length(config.prefix, tower))
+        self.language = _part(
+            "language", config.language, LanguageContext(context.vocab_size, length), "model.language"
+        )
+        if tower is not None:
+            self.prefix = Prefix(config.prefix, tower, self.language.width)
 
     def _build_embedding(self, config: ModelConfig) -> None:
         self.image_projection = self.text_projection = self.logit_scale = self.logit_bias = None

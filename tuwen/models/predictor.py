@@ -141,7 +141,7 @@ class Predictor:
         groups = _by_picture(pictures, range(len(pictures)))
         prefix = self.model.require("prefix")
         shown = [pictures[group[0]] for group in groups]
-        parts = [prefix(self.forward(part).image.tokens) for part in self._pictures(shown)]
+        parts = [prefix(self.forward(part).image) for part in self._pictures(shown)]
         place = {number: row for row, group in enumerate(groups) for number in group}
         return torch.cat(parts)[[place[number] for number in range(len(pictures))]]
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from tuwen.core.errors import RecipeError
+from tuwen.core.features import Features
 from tuwen.layers.pooling import AttentionPool
 from tuwen.models.config import PrefixConfig
 from tuwen.towers.image import ImageTower
@@ -48,19 +50,22 @@ class Pool(nn.Module):
         return self.pool(tokens)
 
 
-def prefix_reader(config: PrefixConfig, tower: ImageTower) -> Merge | Pool:
-    """What turns an image tower's patches into `length` vectors of `width`."""
-    return Pool(config.tokens, tower) if config.tokens else Merge(config.merge, tower)
-
-
 class Prefix(nn.Module):
-    """`[B, N, D]` → `[B, length, E]`."""
+    """An image tower's features → `[B, length, E]`."""
 
-    def __init__(self, reader: Merge | Pool, width: int) -> None:
+    def __init__(self, config: PrefixConfig, tower: ImageTower, width: int) -> None:
         super().__init__()
-        self.length = reader.length
-        self.reader = reader
-        self.projection = nn.Linear(reader.width, width)
+        self.reader = Pool(config.tokens, tower) if config.tokens else Merge(config.merge, tower)
+        self.projection = nn.Linear(self.reader.width, width)
+        self.pooled = nn.Linear(tower.width, width) if config.pooled else None
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.projection(self.reader(tokens))
+    def forward(self, image: Features) -> Tensor:
+        tokens: Tensor = self.projection(self.reader(image.tokens))
+        if self.pooled is None:
+            return tokens
+        return torch.cat([self.pooled(image.pooled).unsqueeze(1), tokens], 1)
+
+
+def prefix_length(config: PrefixConfig, tower: ImageTower) -> int:
+    """How many tokens of a language model a picture takes."""
+    return int(config.pooled) + (config.tokens or tower.patches // config.merge**2)

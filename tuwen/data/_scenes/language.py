@@ -6,15 +6,29 @@ else knows of either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from random import Random
+from typing import TypeVar
 
 from tuwen.data._scenes.questions import Query
 from tuwen.data._scenes.world import COLOURS, MARGIN_Y, SHAPES, SIZES, TEXTURES, Attributes, Reference, Thing
 
+P = TypeVar("P")
 Words = Mapping[str, tuple[str, ...]]
+
+BRIEF = (
+    ("colour", "shape"),
+    ("colour", "shape"),
+    ("shape",),
+    ("shape",),
+    ("texture", "shape"),
+    ("size", "shape"),
+    ("colour",),
+    ("texture",),
+)
+"""What a brief text tells of the things; colour and shape are how classes are described."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +120,11 @@ class Language:
             return template.format(reversed=self.join(phrases[::-1]))
         return template.format(*phrases)
 
-    def brief(self, things: tuple[Thing, ...]) -> str:
-        """Every thing from left to right by colour and shape alone."""
-        return self.join([self.prompt(*thing.pair) for thing in things])
+    def brief(self, rng: Random, things: tuple[Thing, ...]) -> str:
+        """Every thing from left to right by some of its attributes alone, the same ones for all."""
+        told = _pick(rng, BRIEF)
+        references = [Reference(**{name: getattr(thing.attributes, name) for name in told}) for thing in things]
+        return self.join([self.refer(reference).one for reference in references])
 
     def question(self, rng: Random, query: Query) -> str:
         """The question in words."""
@@ -149,5 +165,5 @@ def _stacked(things: tuple[Thing, ...]) -> tuple[int, int] | None:
     return (0, 1) if first.y < second.y else (1, 0)
 
 
-def _pick(rng: Random, options: tuple[str, ...]) -> str:
+def _pick(rng: Random, options: Sequence[P]) -> P:
     return options[int(rng.random() * len(options))]
