@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tuwen.core.errors import DataError
-from tuwen.report import overview
+from tuwen.report import fonts, overview
 from tuwen.report.examples import AnswerExample, CaptionExample, Examples
 from tuwen.report.overview import LETTERS, overview_figure
 
@@ -46,14 +46,14 @@ def drawn_texts(monkeypatch, examples, **options):
 
 
 def test_without_a_chinese_font_it_draws_the_rest_and_says_so(monkeypatch):
-    monkeypatch.setattr(overview, "findSystemFonts", list)
+    monkeypatch.setattr(fonts, "findSystemFonts", list)
     seen = drawn_texts(monkeypatch, some_examples())
     assert seen["rows"] == [["a red circle"] * 3 + ["a red circlea blue circle"], ["How many?23"]]
     assert "left out" in seen["note"]
 
 
 def test_english_alone_leaves_nothing_out(monkeypatch):
-    monkeypatch.setattr(overview, "findSystemFonts", list)
+    monkeypatch.setattr(fonts, "findSystemFonts", list)
     examples = some_examples()
     split = examples.splits["held_out"]
     split.captions = [one for one in split.captions if one.prediction.isascii()]

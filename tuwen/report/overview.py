@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import io
-import unicodedata
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, get_font
+from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 
 from tuwen.core.errors import DataError
 from tuwen.report.examples import Examples, SplitExamples
-from tuwen.report.marking import pieces
+from tuwen.report.fonts import characters, find_font, is_wide, lines
 
 INK, SOFT, RIGHT, WRONG = "#1d1c1a", "#6b665d", "#24734a", "#b3331f"
 COLUMN, PICTURE, LINE, GAP = 2.45, 2.1, 0.19, 0.2
 """Inches: a column, a picture in it, a line of text, the space around."""
 LETTERS = 28
 """Letters in a line; a Chinese character counts as two."""
-PROBE = "图文"
-"""A font that has these is taken for a Chinese one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Cell:
     @property
     def chinese(self) -> bool:
         """Whether a Chinese font is needed."""
-        return any(map(_is_wide, self.text))
+        return any(map(is_wide, self.text))
 
 
 def overview_figure(examples: Examples, split: str = "held_out", columns: int = 4) -> bytes:
@@ -65,8 +62,8 @@ def overview_figure(examples: Examples, split: str = "held_out", columns: int = 
     """
     found = examples.splits.get(split, SplitExamples())
     rows = [_captions(found), _answers(found)]
-    font = _font(any(cell.chinese for row in rows for cell in row))
-    known = _characters(str(font.get_file()))
+    font = find_font(any(cell.chinese for row in rows for cell in row))
+    known = characters(str(font.get_file()))
     drawable = [[cell for cell in row if {ord(char) for char in cell.text} <= known] for row in rows]
     chosen = [row for row in (_pick(row, columns) for row in drawable) if row]
     if not chosen:
@@ -95,40 +92,9 @@ def _said(prediction: str, truth: str, right: bool) -> Iterator[Line]:
 
 
 def _wrapped(text: str, colour: str, sign: str = "") -> Iterator[Line]:
-    line, width = "", 0
-    for piece in pieces(" ".join(text.split())):
-        size = sum(1 + _is_wide(char) for char in piece)
-        if width + size > LETTERS and line.strip() and piece not in "，。、！？":
-            yield Line(line.strip(), colour, sign)
-            line, width, sign = "", 0, ""
-        line, width = line + piece, width + size
-    yield Line(line.strip(), colour, sign)
-
-
-def _is_wide(char: str) -> bool:
-    return unicodedata.east_asian_width(char) in "WF"
-
-
-def _font(chinese: bool) -> FontProperties:
-    """A plain Chinese font where one is wanted and installed, else the font that comes with matplotlib."""
-    if chinese:
-        for path in sorted(findSystemFonts(), key=_preference):
-            if {ord(char) for char in PROBE} <= _characters(path):
-                return FontProperties(fname=path)
-    return FontProperties(fname=findfont("DejaVu Sans"))
-
-
-def _preference(path: str) -> tuple[bool, bool, str]:
-    name = path.rpartition("/")[2].lower()
-    return any(word in name for word in ("bold", "black", "light", "thin", "mono", "serif")), "cjk" not in name, name
-
-
-def _characters(path: str) -> set[int]:
-    """The code points that a font can draw; none where matplotlib cannot read the font (bitmap emoji, for one)."""
-    try:
-        return set(get_font(path).get_charmap())
-    except RuntimeError:
-        return set()
+    first, *others = lines(text, LETTERS)
+    yield Line(first, colour, sign)
+    yield from (Line(other, colour) for other in others)
 
 
 def _pick(row: Sequence[Cell], columns: int) -> list[Cell]:
