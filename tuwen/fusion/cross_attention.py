@@ -15,7 +15,7 @@ from tuwen.layers.pooling import mean_pool
 
 
 class Config(PartConfig):
-    """width, depth and heads of the blocks."""
+    """width, depth, heads and mlp_ratio (hidden units over width) of the blocks."""
 
     width: int = Field(default=192, ge=8)
     depth: int = Field(default=2, ge=1)

@@ -15,7 +15,7 @@ from tuwen.layers.init import initialise
 
 
 class Config(PartConfig):
-    """width, depth and heads of the Transformer."""
+    """width, depth, heads and mlp_ratio (hidden units over width) of the Transformer."""
 
     width: int = Field(default=192, ge=8)
     depth: int = Field(default=4, ge=1)

@@ -6,14 +6,16 @@ An objective owns no weights and no model: it reads the memoised forward pass, s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field
 
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
 from tuwen.core.rooms import PartConfig
+from tuwen.models.config import HeadConfig
 from tuwen.models.forward import Forward
 
 
@@ -67,6 +69,9 @@ class Objective(ABC, Generic[C]):
 
 class Term(Objective[C]):
     """An objective that is one loss over one forward pass."""
+
+    heads: ClassVar[Mapping[str, HeadConfig]] = {}
+    """For each setting that names a head of the model: a head that would do."""
 
     def terms(self, name: str) -> dict[str, tuple[float, Term[Any]]]:
         return {name: (self.weight, self)}

@@ -9,13 +9,17 @@ from torch import Tensor
 from tuwen.core.batch import Batch
 from tuwen.core.errors import DataError
 from tuwen.core.loss import Loss
+from tuwen.models.config import HeadConfig
 from tuwen.models.forward import Forward
 from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
 from tuwen.prep.batches import IGNORE
 
 
 class Config(ObjectiveConfig):
-    """head: which of the model's heads; stream: the texts whose class it gives, or none for the pictures' own class."""
+    """head: which of the model's heads. stream: the texts whose class it gives, or none for the pictures' own class.
+
+    label_smoothing: probability spread over all classes.
+    """
 
     head: str = "label"
     stream: str | None = None
@@ -24,6 +28,8 @@ class Config(ObjectiveConfig):
 
 class Classification(Term[Config]):
     """Summed over the rows whose class is known."""
+
+    heads = {"head": HeadConfig(reads="image", classes="labels")}
 
     def count(self, batch: Batch) -> float:
         target = self._target(batch)

@@ -16,6 +16,7 @@ from tuwen.core.batch import Batch, TextBatch
 from tuwen.core.errors import RecipeError
 from tuwen.core.features import Features
 from tuwen.core.loss import Loss
+from tuwen.models.config import HeadConfig
 from tuwen.models.forward import Forward
 from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
 
@@ -37,6 +38,8 @@ class Config(ObjectiveConfig):
 
 class MaskedLM(Term[Config]):
     """Cross-entropy, summed over the chosen tokens. They are drawn anew each time, from PyTorch's generator."""
+
+    heads = {"head": HeadConfig(reads="text", classes="vocabulary")}
 
     def __init__(self, config: Config, context: ObjectiveContext) -> None:
         super().__init__(config)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
+from tuwen.models.config import HeadConfig
 from tuwen.models.forward import Forward
 from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term, rows
 from tuwen.objectives.contrastive import positives
@@ -33,6 +34,8 @@ class Config(ObjectiveConfig):
 
 class Matching(Term[Config]):
     """Two-class cross-entropy over three pairs a text, summed over the text rows."""
+
+    heads = {"head": HeadConfig(reads="fused", classes=2)}
 
     def count(self, batch: Batch) -> float:
         return float(self._asked(batch))

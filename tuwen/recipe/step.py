@@ -8,16 +8,20 @@ from typing import Any
 from torch import nn
 
 from tuwen.core.batch import Batch
+from tuwen.core.errors import RecipeError
 from tuwen.core.loss import Loss
 from tuwen.layers.blocks import Block, CrossBlock
 from tuwen.models.model import VisionLanguageModel
-from tuwen.objectives import Objective
+from tuwen.objectives import Objective, Term
 
 
 class Step(nn.Module):
     """The terms of a model's objectives, by name. Those that find nothing in a batch sit it out.
 
     weights: the factor of each term in the total.
+
+    Raises:
+        RecipeError: the model has not the head that a term asks for.
     """
 
     def __init__(self, model: VisionLanguageModel, objectives: Mapping[str, Objective[Any]]) -> None:
@@ -25,6 +29,8 @@ class Step(nn.Module):
         self.model = model
         weighted = {path: term for name, part in objectives.items() for path, term in part.terms(name).items()}
         self.terms = {path: term for path, (_, term) in weighted.items()}
+        for path, term in self.terms.items():
+            _check_heads(path, term, model)
         self.weights = {path: weight for path, (weight, _) in weighted.items()}
 
     def forward(self, batch: Batch) -> dict[str, Loss]:
@@ -41,3 +47,14 @@ class Step(nn.Module):
         for part in self.model.modules():
             if isinstance(part, Block | CrossBlock):
                 part.compile(dynamic=True)
+
+
+def _check_heads(path: str, term: Term[Any], model: VisionLanguageModel) -> None:
+    for setting, like in term.heads.items():
+        name = getattr(term.config, setting)
+        if name not in model.heads:
+            there = ", ".join(model.heads) or "none"
+            raise RecipeError(
+                f"objectives.{path}: the model has no head {name!r} (its heads: {there}). Add it to model.heads, "
+                f"such as `{name}: {{reads: {like.reads}, classes: {like.classes}}}`."
+            )

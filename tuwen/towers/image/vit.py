@@ -22,8 +22,10 @@ from tuwen.towers.image import ImageContext, ImageTower
 
 
 class Config(PartConfig):
-    """width and depth of the Transformer; patch: pixels a side; stem: channels of stride-2 convolutions before it;
-    pool: from the tokens to one vector."""
+    """width, depth, heads and mlp_ratio (hidden units over width) of the Transformer.
+
+    patch: pixels a side. stem: channels of stride-2 convolutions before it. pool: from the tokens to one vector.
+    """
 
     width: int = Field(default=192, ge=8)
     depth: int = Field(default=6, ge=1)

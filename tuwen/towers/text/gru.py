@@ -12,7 +12,7 @@ from tuwen.towers.text import TextContext, TextTower
 
 
 class Config(PartConfig):
-    """embedding: width of the token embeddings; width: of the state."""
+    """embedding: width of the token embeddings. width: of the state. layers: one on top of the other."""
 
     embedding: int = Field(default=512, ge=1)
     width: int = Field(default=512, ge=1)

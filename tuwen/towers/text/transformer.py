@@ -16,7 +16,7 @@ from tuwen.towers.text import TextContext, TextTower
 
 
 class Config(PartConfig):
-    """width, depth and heads of the Transformer."""
+    """width, depth, heads and mlp_ratio (hidden units over width) of the Transformer."""
 
     width: int = Field(default=192, ge=8)
     depth: int = Field(default=4, ge=1)

@@ -1,0 +1,134 @@
+"""Whatever stands in `language` reads from left to right, each text by itself, and goes on from what it has read."""
+
+from collections.abc import Iterable
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.conformance.checks import (
+    CLOSE,
+    assert_every_weight_learns,
+    assert_saved_weights_are_all_of_it,
+    build,
+    random,
+)
+from tuwen.core.rooms import names
+from tuwen.language import PREFIX, LanguageContext, LanguageModel, causal_mask, positions_in
+
+ROOM = "language"
+CONTEXT = LanguageContext(vocab_size=50, max_length=16)
+IDS = torch.randint(1, 50, (3, 10), generator=torch.Generator().manual_seed(0))
+SEGMENTS = (torch.arange(10) < torch.tensor([10, 3, 6])[:, None]).long()
+
+
+@pytest.fixture(params=names(ROOM))
+def language(request: pytest.FixtureRequest) -> LanguageModel:
+    return build(ROOM, request.param, CONTEXT).eval()
+
+
+def read(language: LanguageModel, ids: Tensor, segments: Tensor, prefix: Tensor | None = None) -> Tensor:
+    """Hidden states of the ids, after a prefix `[B, P, D]` where there is one."""
+    embeddings, length = language.embed(ids), 0
+    if prefix is not None:
+        length = prefix.shape[1]
+        embeddings = torch.cat([prefix, embeddings], 1)
+        segments = torch.cat([torch.full(prefix.shape[:2], PREFIX), segments], 1)
+    return language(embeddings, positions_in(segments), causal_mask(segments))[:, length:]
+
+
+def outputs(language: LanguageModel) -> Iterable[Tensor]:
+    hidden = read(language, IDS, SEGMENTS)
+    return hidden, language.logits(hidden)
+
+
+def test_shapes_are_those_that_it_promises(language: LanguageModel) -> None:
+    hidden = read(language, IDS, SEGMENTS)
+    assert language.max_length == CONTEXT.max_length
+    assert hidden.shape == (3, 10, language.width)
+    assert hidden.isfinite().all()
+    assert language.embed(IDS).shape == (3, 10, language.width)
+    assert language.logits(hidden).shape == (3, 10, CONTEXT.vocab_size)
+    assert language.logits(hidden[0, 0]).shape == (CONTEXT.vocab_size,)
+
+
+def test_no_token_sees_what_comes_after_it(language: LanguageModel) -> None:
+    other = IDS.clone()
+    other[:, 6:] = other[:, 6:].flip(0)
+    ones = torch.ones_like(IDS)
+    before, after = read(language, IDS, ones), read(language, other, ones)
+    torch.testing.assert_close(after[:, :6], before[:, :6], **CLOSE)
+    assert (after[:, 6:] - before[:, 6:]).abs().max() > 1e-3
+
+
+def test_a_text_is_the_same_alone_and_in_any_company(language: LanguageModel) -> None:
+    order = torch.tensor([2, 0, 1])
+    together = read(language, IDS, SEGMENTS)
+    torch.testing.assert_close(read(language, IDS[order], SEGMENTS[order]), together[order], **CLOSE)
+    for row, length in enumerate(SEGMENTS.sum(1).tolist()):
+        alone = read(language, IDS[row : row + 1, :length], SEGMENTS[row : row + 1, :length])
+        torch.testing.assert_close(alone, together[row : row + 1, :length], **CLOSE)
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_texts_packed_into_a_row_know_nothing_of_each_other(language: LanguageModel, seen: bool) -> None:
+    prefix = random(1, 2, language.width) if seen else None
+    lengths = (4, 2, 3)
+    packed = torch.tensor([[1, 1, 1, 1, 2, 2, 3, 3, 3, 0]])
+    together = read(language, IDS[:1], packed, prefix)
+    for end, length in zip(torch.tensor(lengths).cumsum(0).tolist(), lengths, strict=True):
+        alone = read(language, IDS[:1, end - length : end], torch.ones(1, length, dtype=torch.int64), prefix)
+        torch.testing.assert_close(together[:, end - length : end], alone, **CLOSE)
+
+
+def test_padding_far_beyond_the_longest_text_is_harmless(language: LanguageModel) -> None:
+    far = 3 * CONTEXT.max_length
+    ids, segments = torch.zeros(1, far, dtype=torch.int64), torch.zeros(1, far, dtype=torch.int64)
+    ids[:, :10], segments[:, :10] = IDS[:1], 1
+    torch.testing.assert_close(
+        read(language, ids, segments)[:, :10], read(language, IDS[:1], segments[:, :10]), **CLOSE
+    )
+
+
+def test_every_token_sees_the_prefix(language: LanguageModel) -> None:
+    packed = torch.tensor([[1, 1, 1, 1, 2, 2, 3, 3, 3, 3]])
+    one, other = (read(language, IDS[:1], packed, random(1, 2, language.width, seed=seed)) for seed in (1, 2))
+    assert (one - other).abs().amax(-1).min() > 1e-4
+
+
+@pytest.mark.parametrize("cuts", [[3, 1, 1, 5], [1] * 10, [10]])
+def test_reading_on_from_the_past_equals_reading_all_at_once(language: LanguageModel, cuts: list[int]) -> None:
+    segments = torch.ones(3, 10, dtype=torch.int64)
+    segments[:, :2] = PREFIX
+    mask, places, embeddings = causal_mask(segments), positions_in(segments), language.embed(IDS)
+    whole = language(embeddings, places, mask)
+    past, start, parts = None, 0, []
+    for cut in cuts:
+        now = slice(start, start + cut)
+        part, past = language.step(embeddings[:, now], places[:, now], mask[:, now, : start + cut], past)
+        parts.append(part)
+        start += cut
+    torch.testing.assert_close(torch.cat(parts, 1), whole, **CLOSE)
+
+
+def test_every_weight_learns(language: LanguageModel) -> None:
+    assert_every_weight_learns(language.train(), outputs(language))
+
+
+@pytest.mark.parametrize("kind", names(ROOM))
+def test_saved_weights_are_all_of_it(kind: str) -> None:
+    assert_saved_weights_are_all_of_it(ROOM, kind, CONTEXT, outputs)
+
+
+def test_the_mask_and_the_places_by_hand() -> None:
+    """A prefix of two, two texts of two and one tokens, and padding."""
+    segments = torch.tensor([[PREFIX, PREFIX, 1, 1, 2, 0]])
+    assert causal_mask(segments)[0].int().tolist() == [
+        [1, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0],
+        [1, 1, 0, 0, 1, 0],
+        [1, 1, 0, 0, 0, 1],
+    ]
+    assert positions_in(segments).tolist() == [[0, 1, 2, 3, 2, 0]]
