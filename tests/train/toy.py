@@ -1,15 +1,15 @@
-"""The smallest thing that `fit` can train, and a command line to train it in a process of its own.
+"""The smallest thing that `fit` can train.
 
 Two objectives with uneven counts of items: rows of a stream are to be counted, and a picture's mean is to be told.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +19,11 @@ from torch import nn
 from tuwen.core.batch import Batch, Row
 from tuwen.core.errors import SampleError
 from tuwen.core.loss import Loss
-from tuwen.core.sample import Sample
+from tuwen.core.sample import Sample, Source, Stream
 from tuwen.prep.batches import Encoded, collate
 from tuwen.prep.loader import Loader
 from tuwen.train.config import TrainConfig
+from tuwen.train.events import Listener, Result
 from tuwen.train.loop import fit
 
 
@@ -107,46 +108,43 @@ class ToyStep(nn.Module):
         }
 
 
-def loader(config: TrainConfig, *, stream: bool = False, workers: int = 0, rank: int = 0, world: int = 1) -> Loader:
-    """Batches of two sources together (or of one as a stream), some of whose samples are broken."""
-    numbers = Numbers(40, frozenset({3, 7}))
-    source = Flow(numbers) if stream else Both(numbers, Numbers(50, name="m"))
-    return Loader(
-        source, encode, partial(collate, pad=0), config.batch_size, config.seed, workers=workers, rank=rank, world=world
-    )
+MIXTURE = Both(Numbers(40, frozenset({3, 7})), Numbers(50, name="m"))
+"""Two sources, some of whose samples are broken."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--stream", action="store_true")
-    parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=120)
-    parser.add_argument("--optimizer", default="adamw")
-    parser.add_argument("--slow", type=float, default=0.0, help="seconds to sleep in each step")
-    options = parser.parse_args()
-    config = TrainConfig(
-        batch_size=4,
-        accumulate=2,
-        steps=options.steps,
-        learning_rate=0.01,
-        optimizer={"kind": options.optimizer},
-        ema=0.9,
-        precision="fp32",
-        compile=False,
-        save_every_steps=7,
-        save_every_seconds=None,
-    )
-    torch.set_num_threads(1)
+def loader(config: TrainConfig, source: Source | Stream = MIXTURE, **settings: int) -> Loader:
+    """Batches of a source."""
+    return Loader(source, encode, partial(collate, pad=0), config.batch_size, config.seed, **settings)
+
+
+def settings(**changes: Any) -> TrainConfig:
+    """How the toy is trained where a test does not say otherwise."""
+    usual = {
+        "batch_size": 4,
+        "steps": 60,
+        "learning_rate": 0.01,
+        "precision": "fp32",
+        "compile": False,
+        "save_every_seconds": None,
+    }
+    return TrainConfig(**(usual | changes))
+
+
+def train(
+    run: Path,
+    config: TrainConfig,
+    *,
+    resume: bool = False,
+    source: Source | Stream = MIXTURE,
+    workers: int = 0,
+    slow: float = 0.0,
+    step: ToyStep | None = None,
+    listeners: Iterable[Listener] = (),
+) -> Result:
+    """Train the toy; each forward pass takes `slow` seconds longer than it must."""
     accelerator = Accelerator(cpu=True)
+    step = step or ToyStep()
+    step.register_forward_pre_hook(lambda *_: time.sleep(slow))
     rank, world = accelerator.process_index, accelerator.num_processes
-    step = ToyStep()
-    step.register_forward_pre_hook(lambda *_: time.sleep(options.slow))
-    data = loader(config, stream=options.stream, workers=options.workers, rank=rank, world=world)
-    result = fit(step, data, config, options.run, resume=options.resume, accelerator=accelerator)
-    print(f"stopped at step {result.step}, finished: {result.finished}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    data = loader(config, source, workers=workers, rank=rank, world=world)
+    return fit(step, data, config, run, resume=resume, listeners=listeners, accelerator=accelerator)

@@ -52,7 +52,7 @@ class Checkpoints:
 
     def all(self) -> list[Path]:
         """The folders of the checkpoints, oldest first."""
-        return sorted(self.folder.glob("step-*"))
+        return sorted(self.folder.glob("step-[0-9]*"), key=lambda path: int(path.name.removeprefix("step-")))
 
     def save(self, step: int, tensors: Mapping[str, Tensors], state: Mapping[str, Any]) -> Path:
         """Write a checkpoint beside the others, and only then delete those that are too many.
@@ -71,7 +71,7 @@ class Checkpoints:
             _sync(self.folder)
         except (OSError, SafetensorError) as error:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise TrainingError(self._why_not_saved(step, error)) from error
+            raise self.not_written(f"the checkpoint of step {step}", error) from error
         for old in self.all()[: -self.keep]:
             _discard(old)
         return path
@@ -94,16 +94,18 @@ class Checkpoints:
             )
         return None
 
-    def _why_not_saved(self, step: int, error: Exception) -> str:
+    def not_written(self, what: str, error: Exception) -> TrainingError:
+        """The error to raise where something in the run's folder could not be written."""
         earlier = self.all()
-        kept = f"the last whole one is {earlier[-1]}" if earlier else "there is none before it"
-        if _is_full(error):
+        kept = f"the last whole checkpoint is {earlier[-1]}" if earlier else "there is no earlier checkpoint"
+        if is_full(error):
             free = shutil.disk_usage(next(p for p in (self.folder, *self.folder.parents) if p.exists())).free
             cause = f"the disk of {self.folder} is full ({free / 1e6:.0f} MB free)"
-            advice = f"Make room there (or set train.keep below {self.keep}), then go on with --resume."
+            fewer = f" (or set train.keep below {self.keep})" if self.keep > 1 else ""
+            advice = f"Make room there{fewer}, then go on with --resume."
         else:
             cause, advice = f"{self.folder} cannot be written to: {error}", "Mend that, then go on with --resume."
-        return f"the checkpoint of step {step} was not written, {kept}: {cause}. {advice}"
+        return TrainingError(f"{what} could not be written; {kept}: {cause}. {advice}")
 
     def _clear_unfinished(self) -> None:
         """Remove what a killed run left half done."""
@@ -170,7 +172,7 @@ def _hash(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _is_full(error: Exception) -> bool:
+def is_full(error: Exception) -> bool:
     """Whether the disk is full; safetensors gives the system's error number in its message alone."""
     full = (errno.ENOSPC, errno.EDQUOT)
     if isinstance(error, OSError):

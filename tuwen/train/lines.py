@@ -28,9 +28,10 @@ def add_lines(file: Path, entries: list[Mapping[str, Any]]) -> None:
 def rewind(file: Path, step: int) -> None:
     """Drop what was written after a step, because the steps after it are done again."""
     kept = [entry for entry in read_lines(file) if entry["step"] <= step]
-    if file.exists():
-        file.unlink()
-    add_lines(file, kept)  # type: ignore[arg-type]
+    unfinished = file.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)
+    add_lines(unfinished, kept)  # type: ignore[arg-type]
+    unfinished.replace(file)  # at once: a process killed here loses no line
 
 
 class SkippedList:

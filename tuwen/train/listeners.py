@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.columns import Columns
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn
 
 from tuwen.train.events import Listener, StepReport
 from tuwen.train.lines import add_lines
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(Listener):
-    """Step, time left, pairs per second, losses, and the share of time spent waiting for data.
+    """Step, time left, pairs per second, the share of time spent waiting for data, and each loss.
 
     Where the output is no terminal, a plain line now and then instead.
 
@@ -30,46 +32,57 @@ class ProgressBar(Listener):
     def __init__(self, console: Console | None = None, every: float = 15.0) -> None:
         self.console = console or Console()
         self.every, self.last_line = every, 0.0
-        self.bar = Progress(
-            SpinnerColumn(),
+        self.bar = _BarWithLosses(
             TextColumn("step {task.completed}/{task.total}"),
-            BarColumn(),
-            TimeElapsedColumn(),
+            BarColumn(bar_width=None),
             TextColumn("{task.description}"),
             console=self.console,
-            transient=False,
+            refresh_per_second=4,
+            expand=True,
         )
-        self.task = self.bar.add_task("", start=False)
+        self.task = self.bar.add_task("the first step takes longest", start=False)
 
     def on_begin(self, step: int, total: int) -> None:
-        self.bar.reset(self.task, start=True, total=total, completed=step)
         if self.console.is_terminal:
+            self.bar.reset(self.task, total=total, completed=step)
             self.bar.start()
 
     def on_step(self, report: StepReport) -> None:
         if self.console.is_terminal:
-            self.bar.update(
-                self.task, total=report.total, completed=report.step, description=describe(report), refresh=True
-            )
+            self.bar.losses = describe_losses(report)
+            self.bar.update(self.task, total=report.total, completed=report.step, description=describe_speed(report))
         elif time.monotonic() - self.last_line > self.every or report.step == report.total:
             self.last_line = time.monotonic()
-            self.console.print(
-                f"step {report.step}/{report.total}  {describe(report)}", soft_wrap=True, highlight=False
-            )
+            parts = f"step {report.step}/{report.total}", describe_speed(report), *describe_losses(report)
+            self.console.print("  ".join(parts), soft_wrap=True, highlight=False)
 
     def on_note(self, text: str) -> None:
         self.console.print(text, soft_wrap=True, highlight=False, markup=False)
 
     def on_end(self) -> None:
-        self.bar.stop()
+        if self.console.is_terminal:
+            self.bar.stop()
 
 
-def describe(report: StepReport) -> str:
-    """A report in one line."""
-    losses = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
+class _BarWithLosses(Progress):
+    """A progress bar with the losses in the line below it."""
+
+    losses: Sequence[str] = ()
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield Columns(self.losses)
+
+
+def describe_speed(report: StepReport) -> str:
+    """Time left, pairs per second, and how much of the time goes into waiting for data."""
     minutes, seconds = divmod(round(report.eta), 60)
-    left = f"{minutes}:{seconds:02d} left"
-    return f"{left}  {report.samples_per_second:.0f} pairs/s  waiting {report.waiting:.0%}  {losses}"
+    return f"{minutes}:{seconds:02d} left  {report.samples_per_second:.0f} pairs/s  waiting {report.waiting:.0%}"
+
+
+def describe_losses(report: StepReport) -> list[str]:
+    """Each objective's loss."""
+    return [f"{name} {value:.3f}" for name, value in report.losses.items()]
 
 
 class TensorBoard(Listener):

@@ -9,20 +9,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import torch
 from accelerate import Accelerator
 from torch import nn
 
 from tuwen.prep.loader import Cursor, Loaded, Loader
-from tuwen.train.checkpoints import Checkpoints
+from tuwen.train.checkpoints import Checkpoints, is_full
 from tuwen.train.config import TrainConfig
 from tuwen.train.events import Listener, Listeners, Result, StepReport
 from tuwen.train.interrupt import Interrupt
 from tuwen.train.journey import Journey
 from tuwen.train.learner import Learner
 from tuwen.train.lines import SkippedList, rewind
-from tuwen.train.machine import deterministic
+from tuwen.train.machine import deterministic, seed_everything
 from tuwen.train.pace import Budget, Clock, Pace
 from tuwen.train.plan import learning_rate
 from tuwen.train.processes import Team
@@ -92,6 +90,10 @@ def fit(
     try:
         with deterministic(config.deterministic, team.device):
             return training.go_on(loader)
+    except OSError as error:
+        if is_full(error):
+            raise checkpoints.not_written("the log", error) from error
+        raise
     finally:
         say.on_end()
 
@@ -155,7 +157,7 @@ class Training:
         if step >= self.journey.total:
             return True
 
-        torch.manual_seed(_seed(self.config.seed, step, self.team.rank))
+        seed_everything(self.team.device, self.config.seed, step, self.team.rank)
         losses = self.learner.gradients([each.batch for each in loaded], totals)
         norm = self.learner.update(self.learning_rate(step), step)
 
@@ -164,7 +166,7 @@ class Training:
         keys = [each.batch.keys for each in loaded]
         seconds = time.monotonic() - begin
         self.pace.add(seconds)
-        self.window.add(StepRecord(step, keys, losses, norm, counts, totals, seconds, waited))
+        self.window.add(StepRecord(step + 1, keys, losses, norm, counts, totals, seconds, waited))
         if self.team.device.type == "cpu":  # where reading a loss costs nothing
             self.window.check(self._kept)
         if self.journey.step % self.config.log_every == 0:
@@ -248,11 +250,12 @@ class Training:
         return dict(zip(counts, totals, strict=True)), Wishes(stop > 0, save > 0, int(total))
 
     def _replan(self, total: int) -> None:
-        journey = self.journey
+        journey, before = self.journey, self.journey.total
         journey.plan.change(journey.step, total)
         if self.team.main:
             write_plan(self.run, journey.plan)
-        self.say.on_note(f"planned for {total} steps ({self.pace.step_seconds:.3g} s each)")
+        if abs(total - before) > 0.05 * before:
+            self.say.on_note(f"planned for {total} steps of {self.pace.step_seconds:.3g} s")
 
     def _note_data(self, loaded: Sequence[Loaded]) -> None:
         self.epoch, self.cursor = loaded[-1].epoch, loaded[-1].cursor
@@ -285,8 +288,3 @@ class Wishes(NamedTuple):
 def _started(batches: Iterator[Loaded]) -> Iterator[Loaded]:
     """The same batches, with the first made now: workers are forked before anyone starts a thread."""
     return chain([next(batches)], batches)
-
-
-def _seed(*numbers: int) -> int:
-    """One seed from several numbers, so that a step's randomness depends on nothing but them."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import numpy as np
 import torch
 
 Say = Callable[[str], None]
@@ -45,6 +46,14 @@ def choose_precision(wanted: str, device: torch.device, say: Say) -> str:
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """The context in which a forward pass runs."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def seed_everything(device: torch.device, *numbers: int) -> None:
+    """Let all that PyTorch draws from now on depend on nothing but some numbers."""
+    seed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
 
 
 @contextmanager

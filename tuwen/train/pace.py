@@ -12,18 +12,21 @@ from tuwen.train.plan import Plan
 GUESS = 10_000
 """Steps of a run with a time limit before its speed is known; only the first few learning rates depend on it."""
 
-FREE = (2, 5, 20, 100)
-"""The steps at which the plan may also become longer."""
+EARLY = (2, 5, 20)
+"""The steps at which the first plans are made."""
 
 SURE = 20
-"""So many steps must have been timed before the plan is shortened for being late."""
+"""So many steps must have been timed, and passed since the last change, before a plan is changed for being off."""
+
+AIM = 0.985
+"""The share of the time left that a plan fills."""
 
 
 @dataclass(slots=True)
 class Pace:
     """How long the last steps took, each from the wait for its data to its end."""
 
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=50))
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=100))
 
     def add(self, seconds: float) -> None:
         """Take note of a step."""
@@ -50,17 +53,19 @@ class Budget:
     def revised(self, plan: Plan, step: int, elapsed: float, pace: Pace) -> int | None:
         """A better number of steps than the plan's, or None where the plan will do.
 
-        The plan is made after a few steps, and made better twice; from then on it is only shortened, and only where it
-        would take too long. It aims a little short of the limit, so that small delays change nothing.
+        The plan is made after a few steps and made better twice; later it changes only where it would end too late, or
+        much too early. It aims a little short of the limit, so that small delays change nothing.
         """
         if not pace.recent or step < plan.decided:
             return None
         left = self.seconds - self.reserve - elapsed
-        late = (plan.total(step) - step) * pace.step_seconds > left
-        if step in FREE or (late and len(pace.recent) >= SURE) or left <= 0:
-            total = step + max(0, int(0.985 * left / pace.step_seconds))
-            return None if total == plan.total(step) else total
-        return None
+        steps = plan.total(step) - step
+        settled = len(pace.recent) >= SURE and step - plan.decided >= min(SURE, steps // 4)
+        astray = settled and not 0.95 * left < steps * pace.step_seconds <= left
+        if left > 0 and step not in EARLY and not astray:
+            return None
+        total = step + max(0, int(AIM * left / pace.step_seconds))
+        return None if total == plan.total(step) else total
 
 
 class Clock:

@@ -19,7 +19,8 @@ from tuwen.train.processes import Team
 class StepRecord:
     """One optimizer step, as it was.
 
-    keys: the samples of each batch. losses: each batch's, tensors until `Window.check` reads them.
+    step: its number, from 1. keys: the samples of each batch.
+    losses: each batch's, tensors until `Window.check` reads them.
     counts: items that this process announced. totals: items of all batches of all processes.
     seconds: the whole step. waited: the part of it spent waiting for data.
     """

@@ -2,8 +2,8 @@
 
 The momentum of a weight, read as a matrix of outputs × inputs, is replaced by the nearest matrix whose singular values
 are all about one. The update is then scaled to the size of AdamW's (Liu et al. 2025, arXiv:2502.16982, eq. 4), so that
-one learning rate and one weight decay serve both. PyTorch has a Muon too, which takes no convolutions and one matrix at a
-time; here those of one shape go through the iteration together.
+one learning rate and one weight decay serve both. PyTorch has a Muon too, which takes no convolutions and one matrix
+at a time; here those of one shape go through the iteration together.
 """
 
 from __future__ import annotations
