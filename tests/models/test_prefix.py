@@ -1,0 +1,80 @@
+"""From patches to a prefix, by hand."""
+
+import pytest
+import torch
+
+from tests import tiny
+from tuwen.core.features import Features
+from tuwen.models.config import PrefixConfig
+from tuwen.models.prefix import Merge, Pool, Prefix, prefix_length
+from tuwen.towers.image import ImageTower
+
+
+class Patches(ImageTower):
+    """A tower with a number of patches."""
+
+    def __init__(self, patches: int, width: int) -> None:
+        super().__init__()
+        self.patches, self.width = patches, width
+
+    def forward(self, pixels: torch.Tensor) -> Features:
+        raise NotImplementedError
+
+
+def test_neighbours_are_joined_in_reading_order() -> None:
+    """A grid of 4 x 4 patches, numbered in reading order, two numbers each."""
+    tower = Patches(16, 2)
+    grid = torch.stack([torch.arange(16), 100 + torch.arange(16)], -1)[None]
+    merge = Merge(2, tower)
+    assert (merge.length, merge.width) == (4, 8)
+    assert merge(grid)[0].tolist() == [
+        [0, 100, 1, 101, 4, 104, 5, 105],
+        [2, 102, 3, 103, 6, 106, 7, 107],
+        [8, 108, 9, 109, 12, 112, 13, 113],
+        [10, 110, 11, 111, 14, 114, 15, 115],
+    ]
+
+
+def test_merging_by_one_changes_nothing() -> None:
+    tokens = torch.randn(2, 9, 3)
+    assert torch.equal(Merge(1, Patches(9, 3))(tokens), tokens)
+
+
+@pytest.mark.parametrize(("width", "heads"), [(24, 8), (12, 4), (6, 2), (7, 1)])
+def test_learned_queries_split_any_width(width: int, heads: int) -> None:
+    pool = Pool(3, Patches(9, width))
+    assert pool.pool.attention.heads == heads
+    assert pool(torch.randn(2, 9, width)).shape == (2, 3, width)
+
+
+@pytest.mark.parametrize(
+    ("config", "length"),
+    [
+        (PrefixConfig(), 9),
+        (PrefixConfig(merge=3), 1),
+        (PrefixConfig(tokens=4), 4),
+        (PrefixConfig(pooled=True), 10),
+        (PrefixConfig(tokens=2, pooled=True), 3),
+    ],
+)
+def test_a_prefix_is_as_long_as_promised_and_as_wide_as_the_language_model(config: PrefixConfig, length: int) -> None:
+    tower = Patches(9, 6)
+    found = Prefix(config, tower, 10)(Features(torch.randn(2, 9, 6), torch.randn(2, 6)))
+    assert found.shape == (2, length, 10)
+    assert prefix_length(config, tower) == length
+
+
+def test_the_pooled_picture_comes_first() -> None:
+    torch.manual_seed(0)
+    prefix = Prefix(PrefixConfig(pooled=True), Patches(4, 6), 10)
+    image = Features(torch.randn(2, 4, 6), torch.randn(2, 6))
+    assert prefix.pooled is not None
+    found = prefix(image)
+    torch.testing.assert_close(found[:, 0], prefix.pooled(image.pooled))
+    torch.testing.assert_close(found[:, 1:], prefix.projection(image.tokens))
+
+
+def test_the_language_model_has_room_for_the_prefix_and_for_a_question_with_its_answer() -> None:
+    language = tiny.model(prefix={"tokens": 2, "pooled": True}).language
+    assert language is not None
+    assert language.max_length == 3 + 2 * tiny.tokenizer().max_length
