@@ -25,3 +25,16 @@ def bccd(shared_data: Path) -> Path:
 def emoji(shared_data: Path) -> Path:
     """2,133 transparent PNGs with names in ten languages in `emoji.jsonl`."""
     return shared_data / "emoji"
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of the quickstart, after two steps: everything is there, nothing was learned."""
+    from tuwen.recipe.run import pretrain
+    from tuwen.recipe.schema import load_recipe
+
+    small = ("data.kind=scenes", "data.train_scenes=60", "data.test_scenes=8", "evaluate.samples=6")
+    short = ("train.minutes=null", "train.steps=2", "train.batch_size=4", "train.precision=fp32")
+    run = tmp_path_factory.mktemp("runs") / "tiny"
+    pretrain(load_recipe(sets=[*small, *short, "tokenizer.sample=200", "tasks.caption.max_tokens=8"]), run)
+    return run
