@@ -1,5 +1,6 @@
 """Killed at random moments and resumed, a run ends with the very bits of a run that was never killed."""
 
+import hashlib
 import json
 import multiprocessing
 from multiprocessing.process import BaseProcess
@@ -11,8 +12,20 @@ import pytest
 from tests.train.kills import last_tensors, run_with_kills
 from tests.train.toy import Flow, Numbers, settings, train
 from tuwen.core.errors import CheckpointError
+from tuwen.train.events import Listener
 from tuwen.train.lines import read_lines
 from tuwen.train.listeners import LogFile
+
+
+class Notes(Listener):
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def on_note(self, text: str) -> None:
+        self.notes.append(text)
+
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 
@@ -68,6 +81,23 @@ def test_another_runs_settings_are_refused(tmp_path: Path) -> None:
         train(tmp_path, settings(steps=2))
     with pytest.raises(CheckpointError, match=r"train.learning_rate: was 0.01, is 0.02\n.*train.seed: was 0, is 1"):
         train(tmp_path, settings(steps=2, learning_rate=0.02, seed=1), resume=True)
+
+
+def test_data_that_grew_and_another_number_of_threads_are_noticed(tmp_path: Path) -> None:
+    train(tmp_path, settings(steps=2), source=Numbers(40))
+    with pytest.raises(CheckpointError, match="the number of samples: was 40, is 41"):
+        train(tmp_path, settings(steps=4), source=Numbers(41), resume=True)
+    state = next((tmp_path / "checkpoints").glob("*/state.json"))
+    state.write_text(state.read_text().replace('"threads": ', '"threads": 9'))
+    manifest = json.loads((state.parent / "manifest.json").read_text())
+    manifest["files"]["state.json"] = {
+        "bytes": state.stat().st_size,
+        "sha256": hashlib.sha256(state.read_bytes()).hexdigest(),
+    }
+    (state.parent / "manifest.json").write_text(json.dumps(manifest))
+    heard = Notes()
+    train(tmp_path, settings(steps=4), source=Numbers(40), resume=True, listeners=[heard])
+    assert any("differ in their last bits" in note and "9" in note for note in heard.notes)
 
 
 def test_a_stream_is_resumed_with_its_number_of_workers(tmp_path: Path) -> None:

@@ -45,8 +45,9 @@ class Loader:
 
     From a `Source`, batch number t is a pure function of (seed, t, rank, world, batch_size): the same whatever the
     number of workers and wherever the run was resumed. With `shuffle` the epochs follow each other without end, each in
-    an order of its own (a source that says `ordered`, as a curriculum does, keeps its own); the few samples at the end of an epoch that do not fill a batch for every process sit it out.
-    Without, there is one pass in order, and the last batch may be smaller: the order of evaluation.
+    an order of its own (a source that says `ordered`, as a curriculum does, keeps its own); the few samples at the end
+    of an epoch that do not fill a batch for every process sit it out. Without, there is one pass in order, and the last
+    batch may be smaller: the order of evaluation.
 
     A `Stream` can only be read in turn, so there the order depends on the number of workers too: each of
     `world * max(1, workers)` readers reads a share of its own, and the batches come from the readers in turn. Each
@@ -92,12 +93,17 @@ class Loader:
             raise DataError(f"{len(source)} samples do not fill {asked}: {advice}.")
 
     @property
+    def samples(self) -> int | None:
+        """How many there are; None for a stream."""
+        return len(self.source) if isinstance(self.source, Source) else None
+
+    @property
     def steps_per_epoch(self) -> int | None:
         """Batches of this process in one pass; None for a stream, which does not know its length."""
-        if not isinstance(self.source, Source):
+        if self.samples is None:
             return None
         together = self.batch_size * self.world
-        return len(self.source) // together if self.shuffle else -(-len(self.source) // together)
+        return self.samples // together if self.shuffle else -(-self.samples // together)
 
     def iterate(self, start_step: int = 0, cursor: Cursor | None = None) -> Generator[Loaded, None, None]:
         """Batches from number `start_step` on; a stream goes on from the cursor of the batch before it.

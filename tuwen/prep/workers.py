@@ -111,8 +111,11 @@ def _drain(items: Iterator[Any]) -> Generator[Any, None, None]:
 
 
 def _started(dataset: Dataset[Any], workers: int, **settings: Any) -> Iterator[Any]:
-    with warnings.catch_warnings():  # the number of workers was chosen, and need not be justified by the cores
+    with warnings.catch_warnings():
+        # The number of workers was chosen, and need not be justified by the cores.
         warnings.filterwarnings("ignore", message="This DataLoader will create", category=UserWarning)
+        # Threads of this process (PyTorch's, a progress bar's) hold no lock that a worker takes.
+        warnings.filterwarnings("ignore", message=".*use of fork", category=DeprecationWarning)
         loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_size=None,  # a worker hands over whole batches

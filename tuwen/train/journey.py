@@ -37,7 +37,6 @@ class Journey:
     def as_json(self, config: TrainConfig, identity: Mapping[str, Any], world: int) -> dict[str, Any]:
         """What stands in a checkpoint's state.json."""
         return {
-            "format": 1,
             "step": self.step,
             "plan": self.plan.changes,
             "seconds": self.seconds,

@@ -67,10 +67,11 @@ def fit(
     say = Listeners(tuple(listeners) if team.main else ())
     run.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(run / "checkpoints", config.keep, say.on_note)
+    same = {**(identity or {}), "the number of samples": loader.samples}
 
     saved = find(checkpoints, resume, say)
     if saved:
-        check_same(saved.state, config, identity or {}, team.world)
+        check_same(saved.state, config, same, team.world)
         journey = resumed(saved, run, config, loader, say)
     else:
         journey = begun(config, loader, team, say)
@@ -86,7 +87,7 @@ def fit(
     if journey.compiled:
         step.compile_()  # type: ignore[operator]
 
-    training = Training(learner, journey, config, checkpoints, say, dict(identity or {}), began)
+    training = Training(learner, journey, config, checkpoints, say, same, began)
     try:
         with deterministic(config.deterministic, team.device):
             return training.go_on(loader)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from tuwen.core.errors import CheckpointError, DataError
 from tuwen.prep.loader import Loader
 from tuwen.train.checkpoints import Checkpoints, Saved, write_whole
@@ -72,6 +74,9 @@ def resumed(saved: Saved, run: Path, config: TrainConfig, loader: Loader, say: L
         journey.plan.stretch(journey.step, max(1, total or 0))
         say.on_note(f"the run is now planned for {journey.plan.total(journey.step)} steps")
     say.on_note(f"going on from step {journey.step} ({saved.path})")
+    if saved.state["threads"] != torch.get_num_threads():
+        threads = f"{saved.state['threads']} threads before and {torch.get_num_threads()} now"
+        say.on_note(f"the weights may differ in their last bits from those of an unbroken run: {threads}")
     return journey
 
 
