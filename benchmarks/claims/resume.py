@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from _claim import report
@@ -63,9 +64,9 @@ def train_with_kills(run: Path, steps: int) -> int:
     half_written = 0
     for number, step in enumerate(sorted(chance.sample(range(1, steps - 10), KILLS))):
         process = start(run)
-        wait_until(process, lambda step=step: last_step(run) >= step)
+        wait_until(process, partial(has_logged, run, step))
         if number == WHILE_SAVING:
-            wait_until(process, lambda: unfinished(run))
+            wait_until(process, partial(unfinished, run))
         else:
             time.sleep(chance.uniform(0, 0.2))  # anywhere in a step
         process.kill()
@@ -89,6 +90,11 @@ def same_bytes(one: Path, other: Path) -> bool:
 def last_step(run: Path) -> int:
     """The last step that the run has logged."""
     return max((line["step"] for line in read_lines(run / "log.jsonl")), default=0)
+
+
+def has_logged(run: Path, step: int) -> bool:
+    """Whether the run has come to a step."""
+    return last_step(run) >= step
 
 
 def unfinished(run: Path) -> bool:
