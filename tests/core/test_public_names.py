@@ -12,6 +12,7 @@ PUBLIC = {
     "Caption",
     "CheckpointError",
     "DataError",
+    "Model",
     "Question",
     "Recipe",
     "RecipeError",
@@ -20,6 +21,7 @@ PUBLIC = {
     "TrainingError",
     "TuwenError",
     "__version__",
+    "load",
     "load_recipe",
 }
 

@@ -109,8 +109,11 @@ def test_a_file_that_was_cut_or_changed_is_named(folder: Path, name: str) -> Non
 
 
 def test_a_folder_without_a_model_says_what_to_do(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"nowhere: there is no such folder; .*tuwen pretrain --out"):
+    with pytest.raises(CheckpointError, match=r"nowhere: there is no such folder .*tuwen quickstart"):
         read_model(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match=r"not the folder of a run"):
+        read_model(tmp_path)
+    (tmp_path / "recipe.yaml").write_text("seed: 1\n", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"without a finished model .*--resume"):
         read_model(tmp_path)
     (folder / MANIFEST).unlink()

@@ -10,7 +10,19 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from tuwen.recipe.resolve import Resolved
     from tuwen.recipe.run import Finished
+    from tuwen.recipe.schema import Recipe
+
+
+def load(recipe: str, data: Sequence[str], captions: str | None, sets: Sequence[str]) -> Resolved[Recipe]:
+    """The recipe that a command line asks for."""
+    from tuwen.data import spec_of
+    from tuwen.recipe.schema import load_recipe
+    from tuwen.recipe.settings import Setting
+
+    options = [Setting.given({"data": spec_of(data, captions)}, "--data")] if data or captions else []
+    return load_recipe(recipe, options, sets)
 
 
 def train(
@@ -23,26 +35,30 @@ def train(
     asked: Mapping[str, Any] | None = None,
 ) -> Finished:
     """Train, telling how it goes; leave the run's folder with everything in it. Exits with 130 if interrupted."""
-    from tuwen.data import spec_of
     from tuwen.recipe.run import pretrain
-    from tuwen.recipe.schema import load_recipe
-    from tuwen.recipe.settings import Setting
     from tuwen.report.tables import metrics_table
+    from tuwen.train.lines import SkippedList
     from tuwen.train.listeners import LogFile, ProgressBar, TensorBoard
 
-    options = [Setting.given({"data": spec_of(data, captions)}, "--data")] if data or captions else []
-    run = out or Path("runs") / Path(recipe).stem
-    resolved = load_recipe(recipe, options, sets)
+    run = out or _folder(recipe)
+    resolved = load(recipe, data, captions, sets)
     console = Console()
     listeners = [ProgressBar(console), TensorBoard(run / "tensorboard"), LogFile(run / "log.jsonl")]
     finished = pretrain(resolved, run, resume=resume, listeners=listeners, asked=asked)
     if finished.report is None:
-        console.print(
-            f"Interrupted at step {finished.result.step}. Go on with: tuwen pretrain {recipe} --out {run} --resume"
-        )
+        console.print(f"Interrupted at step {finished.result.step}. Go on with: tuwen pretrain {run} --resume")
         raise typer.Exit(130)
     console.print(metrics_table(finished.metrics))
-    if finished.result.skipped:
-        console.print(f"{finished.result.skipped} samples could not be used; {run / 'skipped.jsonl'} lists them.")
+    if skipped := len(SkippedList(run / "skipped.jsonl")):
+        console.print(f"{skipped} samples could not be used; {run / 'skipped.jsonl'} lists them.")
     console.print(f"Report: {finished.report}")
     return finished
+
+
+def _folder(recipe: str) -> Path:
+    """Where a run goes that was not told: the folder of the run that is gone on with, or one named as the recipe."""
+    from tuwen.recipe.library import recipe_names
+
+    if recipe not in recipe_names() and Path(recipe).is_dir():
+        return Path(recipe)
+    return Path("runs") / Path(recipe).stem

@@ -19,13 +19,15 @@ def command(
     captions: Annotated[
         str | None, typer.Option(help="The CSV, TSV, JSONL or Parquet file that speaks of them.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/RECIPE where it is not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
     sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
 ) -> None:
     """Train a model on pictures and their texts, measure it, and show it on a page.
 
     tuwen pretrain --data photos/ --captions captions.csv --out runs/mine
+
+    A run that was stopped goes on with: tuwen pretrain runs/mine --resume
     """
     from tuwen.cli._training import train
 

@@ -13,6 +13,8 @@ from tuwen.core.rooms import PartConfig
 
 PAD, BOS, EOS, SEP, MASK = "<pad>", "<bos>", "<eos>", "<sep>", "<mask>"
 SPECIAL = (PAD, BOS, EOS, SEP, MASK)
+WITHOUT_SPACES = "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]"
+"""Characters of scripts that write no spaces between words: Han and kana."""
 CACHED = 2**16
 """Texts whose ids are remembered: prompts, questions and labels come again and again."""
 
@@ -24,12 +26,15 @@ class TokenizerConfig(PartConfig):
     max_length: tokens of one text at most, special tokens included; what is over is cut, and counted by `data check`.
     sample: texts that the tokenizer is trained on at most.
     lowercase: whether case is dropped.
+    split_chinese: whether no token spans two Chinese characters (or kana). Chinese has no spaces, so on little data
+        whole sentences become tokens else, and a text of known words in a new order is unknown.
     """
 
     vocab_size: int = Field(default=8192, ge=300)
     max_length: int = Field(default=64, ge=4)
     sample: int = Field(default=200_000, ge=1)
     lowercase: bool = False
+    split_chinese: bool = False
 
 
 class Tokenizer:
@@ -42,6 +47,7 @@ class Tokenizer:
 
         assert isinstance(backend, Backend)
         self.backend = backend
+        self.backend.encode_special_tokens = True  # "<eos>" in a user's text is text
         self.max_length = max_length
         self._ids = lru_cache(maxsize=CACHED)(self._encode)
 
@@ -52,13 +58,14 @@ class Tokenizer:
         Raises:
             DataError: there is no text.
         """
+        from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
         from tokenizers import Tokenizer as Backend
-        from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
         backend = Backend(models.BPE())
-        steps = [normalizers.NFC()] + ([normalizers.Lowercase()] if config.lowercase else [])
-        backend.normalizer = normalizers.Sequence(steps)
-        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+        case = [normalizers.Lowercase()] if config.lowercase else []
+        backend.normalizer = normalizers.Sequence([normalizers.NFC(), *case, normalizers.Prepend(" ")])
+        split = [pre_tokenizers.Split(Regex(WITHOUT_SPACES), "isolated")] if config.split_chinese else []
+        backend.pre_tokenizer = pre_tokenizers.Sequence([*split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
         backend.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=config.vocab_size,
@@ -101,6 +108,11 @@ class Tokenizer:
 
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self.backend.encode(text, add_special_tokens=False).ids)
+
+    def normalise(self, text: str) -> str:
+        """The text as the tokenizer reads it: what `decode` gives back for its ids."""
+        normaliser = self.backend.normalizer
+        return (text if normaliser is None else str(normaliser.normalize_str(text))).strip()
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, without special tokens."""

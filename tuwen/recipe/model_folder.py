@@ -207,12 +207,14 @@ def _read_manifest(folder: Path) -> Manifest:
     file = folder / MANIFEST
     if not folder.is_dir():
         raise CheckpointError(
-            f"{folder}: there is no such folder; train a model into it: tuwen pretrain --out {folder}"
+            f"{folder}: there is no such folder of a trained model; `tuwen quickstart` makes one in runs/quickstart."
         )
     if not file.is_file():
+        if not (folder / RECIPE).exists():
+            raise CheckpointError(f"{folder}: not the folder of a run ({MANIFEST} and {RECIPE} are missing).")
         state = "half-written" if (folder / WEIGHTS).exists() else "without a finished model"
         raise CheckpointError(
-            f"{folder}: {state} ({MANIFEST} is missing); finish the training: tuwen pretrain --out {folder} --resume"
+            f"{folder}: {state} ({MANIFEST} is missing); finish the training: tuwen pretrain {folder} --resume"
         )
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

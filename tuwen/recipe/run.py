@@ -15,13 +15,14 @@ from accelerate import Accelerator
 from tuwen.core.errors import CheckpointError
 from tuwen.recipe.build import System, build_step, build_system, load_system
 from tuwen.recipe.evaluate import evaluate, write_metrics
-from tuwen.recipe.model_folder import MANIFEST
+from tuwen.recipe.library import RUN_RECIPE
+from tuwen.recipe.model_folder import MANIFEST, read_model
 from tuwen.recipe.resolve import Resolved
 from tuwen.recipe.schema import Recipe, load_recipe
 from tuwen.recipe.sources import Data, build_data
 from tuwen.report.log import read_log
 from tuwen.report.page import write_report
-from tuwen.train.checkpoints import Checkpoints
+from tuwen.train.checkpoints import Checkpoints, write_whole
 from tuwen.train.events import Listener, Listeners, Result
 from tuwen.train.lines import SkippedList
 from tuwen.train.loop import fit
@@ -73,6 +74,9 @@ def pretrain(
         say.on_note(note)
     recipe = system.recipe
     yaml = replace(resolved, recipe=recipe).to_yaml(origins=False)
+    if accelerator.is_main_process and not (resume and (run / RUN_RECIPE).exists()):
+        run.mkdir(parents=True, exist_ok=True)
+        write_whole(run / RUN_RECIPE, yaml)  # now, so that `tuwen pretrain RUN --resume` is all that going on needs
     workers = data_workers(recipe.train.workers, accelerator.device, accelerator.num_processes)
     loader = system.loader(data.train, workers, accelerator.process_index, accelerator.num_processes)
     result = fit(
@@ -139,9 +143,8 @@ def evaluate_run(
     run: Path, resolved: Resolved[Recipe] | None = None, listener: Listener | None = None
 ) -> dict[str, Any]:
     """Evaluate a finished run again, on its own data or on that of another recipe, and write its page again."""
-    own = load_recipe(run).recipe
-    system = load_system(run, own)
-    data = build_data(resolved.recipe if resolved else own)
+    system = load_run(run)
+    data = build_data(resolved.recipe if resolved else system.recipe)
     before = json.loads((run / "metrics.json").read_text(encoding="utf-8")) if (run / "metrics.json").exists() else {}
     kept = {name: before[name] for name in KEPT if name in before}
     metrics = measure(system, data, run, kept, listener)
@@ -153,8 +156,7 @@ def load_run(run: Path) -> System:
     """The trained model of a run folder.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is none, or it is incomplete or changed.
     """
-    if not run.is_dir():
-        raise CheckpointError(f"{run}: there is no such run folder; `tuwen quickstart` makes one in runs/quickstart.")
+    read_model(run)  # before the recipe, because an unfinished run has one too
     return load_system(run, load_recipe(run).recipe)

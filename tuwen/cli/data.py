@@ -1,0 +1,50 @@
+"""`tuwen data check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PANEL = "Look inside"
+command = typer.Typer(help="Look at data before training on it.")
+
+
+@command.callback()
+def _data() -> None:
+    """Keeps `check` a command of its own, though it is the only one."""
+
+
+@command.command("check")
+def check(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, a YAML file, or a run folder.")] = "pretrain",
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="A folder of pictures, tars, or a data set of the hub (owner/name); several are mixed."),
+    ] = None,
+    captions: Annotated[
+        str | None, typer.Option(help="The CSV, TSV, JSONL or Parquet file that speaks of them.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/check"),
+    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
+    pictures: Annotated[
+        int, typer.Option(min=0, help="Pictures to decode in each split, evenly spread; 0 for all.")
+    ] = 2000,
+) -> None:
+    """See what training would meet: what cannot be used, what the texts are like, and a batch as the model gets it.
+
+    tuwen data check --data photos/ --captions captions.csv
+
+    Exits with 1 where training would be refused.
+    """
+    from rich.console import Console
+
+    from tuwen.check.check import check as look
+    from tuwen.check.show import show
+    from tuwen.cli._training import load
+
+    findings = look(load(recipe, data or [], captions, sets or []).recipe, out, pictures)
+    show(findings, Console())
+    if findings.refused is not None:
+        raise typer.Exit(1)
