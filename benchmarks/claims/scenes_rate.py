@@ -13,7 +13,7 @@ from typing import Any
 
 from _claim import report
 
-from tuwen.data.scenes import Config, build
+from tuwen.data.scenes import Config, Scenes, build
 
 ROUNDS, SCENES = 7, 2000
 
@@ -22,6 +22,7 @@ def main() -> None:
     """Measure in rounds and report the middle one."""
     started = time.perf_counter()
     train = build(Config())["train"]
+    assert isinstance(train, Scenes)
     scenes = [train.scene(index) for index in range(SCENES)]
     values = {
         "pictures_per_second": rate(train.__getitem__, range(ROUNDS * SCENES)),

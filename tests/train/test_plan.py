@@ -23,6 +23,13 @@ def test_it_rises_to_the_highest_and_falls_on_a_cosine_to_the_floor(warmup: floa
     assert all(earlier >= later for earlier, later in itertools.pairwise(curve[9:]))
 
 
+def test_it_is_held_at_the_highest_and_then_falls_on_the_same_cosine() -> None:
+    held = [learning_rate(Plan.of(100), step, highest=1.0, warmup=0.1, floor=0.0, hold=0.6) for step in range(100)]
+    assert held[10:61] == [1.0] * 51
+    assert held[80] == pytest.approx(0.5)
+    assert held[99] == pytest.approx(0.5 * (1 + math.cos(math.pi * 39 / 40)))
+
+
 def test_without_warmup_it_begins_at_the_highest() -> None:
     assert rates(Plan.of(10), 10, warmup=0)[0] == 1.0
     assert rates(Plan.of(1), 1, warmup=0) == [1.0]

@@ -1,7 +1,6 @@
 """`curriculum`: easy data first (Bengio et al. 2009, "Curriculum learning", ICML).
 
-A model that first sees one thing at a time knows its colours and shapes after minutes; one that must find out at the same
-time which of three things a word speaks of takes far longer.
+Stages follow each other: single things before scenes of several, short texts before long ones.
 """
 
 from __future__ import annotations

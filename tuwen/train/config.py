@@ -20,7 +20,7 @@ class TrainConfig(PartConfig):
         rendering and compilation; the number of steps is found from the measured speed.
     accumulate: forward passes whose gradients are summed for one optimizer step; exactly as one larger batch.
     learning_rate: the highest. It rises linearly over `warmup` (a number of steps, or a share of the run below 1) and
-        falls on a cosine to `floor` times the highest.
+        falls on a cosine to `floor` times the highest, beginning when the share `hold` of the run is over.
     weight_decay, betas: of the optimizer; only matrices decay.
     clip_norm: the longest gradient that is applied whole, or none.
     optimizer: a part of `train.optimizers`.
@@ -42,6 +42,7 @@ class TrainConfig(PartConfig):
     accumulate: PositiveInt = 1
     learning_rate: PositiveFloat = 1e-3
     warmup: NonNegativeInt | Share = 0.05
+    hold: Share = 0.0
     floor: Annotated[float, Field(ge=0, le=1)] = 0.0
     weight_decay: NonNegativeFloat = 0.05
     betas: tuple[Share, Share] = (0.9, 0.98)

@@ -181,9 +181,8 @@ class Training:
     def learning_rate(self, step: int) -> float:
         """As planned for a step."""
         config = self.config
-        return learning_rate(
-            self.journey.plan, step, highest=config.learning_rate, warmup=config.warmup, floor=config.floor
-        )
+        rates = {"highest": config.learning_rate, "floor": config.floor, "hold": config.hold}
+        return learning_rate(self.journey.plan, step, warmup=config.warmup, **rates)
 
     def report(self) -> None:
         """Tell the listeners how the steps since the last report went."""

@@ -63,11 +63,12 @@ class Plan:
         return next(change for change in reversed(self.changes) if change.step <= step)
 
 
-def learning_rate(plan: Plan, step: int, *, highest: float, warmup: float, floor: float) -> float:
+def learning_rate(plan: Plan, step: int, *, highest: float, warmup: float, floor: float, hold: float = 0.0) -> float:
     """Linear warm-up, then half a cosine down to `floor * highest` (Loshchilov and Hutter 2017, arXiv:1608.03983).
 
     Args:
         warmup: a number of steps where it is an int, a share of the run where it is a float.
+        hold: the share of the run, from its beginning, that is over before the rate falls.
     """
     if isinstance(warmup, int):
         risen, start = (step + 1) / warmup if warmup else 1.0, plan.progress(warmup)
@@ -75,5 +76,6 @@ def learning_rate(plan: Plan, step: int, *, highest: float, warmup: float, floor
         risen, start = plan.progress(step + 1) / warmup if warmup else 1.0, warmup
     if risen < 1:
         return highest * risen
+    start = max(start, hold)
     fallen = min(1.0, max(0.0, (plan.progress(step) - start) / (1 - start))) if start < 1 else 0.0
     return highest * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * fallen)))
