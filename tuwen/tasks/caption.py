@@ -50,6 +50,10 @@ class CaptionTask(Task):
         answer = self.tokenizer.answer(caption.text)
         return Row(prompt + answer, [False] * len(prompt) + [True] * len(answer))
 
+    def _sayable(self, caption: Caption) -> str:
+        """The caption as the model can say it: in the lower case and composed characters of its tokenizer."""
+        return self.tokenizer.normalise(caption.text)
+
     def predict(self, predictor: Predictor, pictures: Sequence[Picture], language: str = "en") -> list[str]:
         """A caption of each picture."""
         return predictor.write([prompt_of(language)] * len(pictures), pictures, self.config.max_tokens)
@@ -65,7 +69,7 @@ class CaptionTask(Task):
         for language, group in by_languages(samples).items():
             pictures = [sample.image for sample in group if sample.image is not None]
             said = self.predict(predictor, pictures, language)
-            truths = [[c.text for c in wanted(sample) if c.language == language] for sample in group]
+            truths = [[self._sayable(c) for c in wanted(sample) if c.language == language] for sample in group]
             right = [text in truth for text, truth in zip(said, truths, strict=True)]
             by_language[language] = Tally(sum(right), len(right))
             blind += self.predict(predictor, blank(group[:1], predictor), language) * len(group)

@@ -81,7 +81,7 @@ class ClassifyTask(Task):
         self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
     ) -> dict[str, float]:
         labelled = [sample for sample in samples if sample.label is not None and sample.image is not None]
-        if not labelled:
+        if not labelled or not self.labels:
             return {}
         truths = [str(sample.label) for sample in labelled]
         pictures = [sample.image for sample in labelled if sample.image is not None]

@@ -65,6 +65,10 @@ class VqaTask(Task):
         logits = predictor.logits(self.config.head, pictures, questions)
         return [self.answers[number] for number in logits.argmax(-1).tolist()]
 
+    def _sayable(self, question: Question) -> str:
+        """The answer as the model can give it: in words, those of its tokenizer."""
+        return self.tokenizer.normalise(question.answer) if self.config.by == "words" else question.answer
+
     def evaluate(
         self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
     ) -> dict[str, float]:
@@ -72,12 +76,12 @@ class VqaTask(Task):
         if not asked:
             return {}
         questions = [question.text for _, question in asked]
-        truths = [question.answer for _, question in asked]
+        truths = [self._sayable(question) for _, question in asked]
         kinds = [question.kind for _, question in asked]
         pictures = [sample.image for sample, _ in asked if sample.image is not None]
         answers = self.predict(predictor, pictures, questions)
         blind = self.predict(predictor, blank([sample for sample, _ in asked], predictor), questions)
-        seen = [(question.text, question.answer) for sample in training for question in sample.questions]
+        seen = [(question.text, self._sayable(question)) for sample in training for question in sample.questions]
         floors = {
             "majority_floor": majority_floor(truths),
             "question_only_floor": question_floor(seen, zip(questions, truths, strict=True)) if seen else 0.0,
@@ -92,23 +96,23 @@ class VqaTask(Task):
             language: Tally(found.right, found.count, found.floor)
             for language, found in accuracy_by_kind(answers, truths, languages).items()
         }
-        page.answers += choose_examples(_examples(predictor, asked, answers))
+        page.answers += choose_examples(_examples(predictor, asked, answers, truths))
         return {"accuracy": accuracy(answers, truths), "floor": max(floors.values()), "count": len(truths), **floors}
 
 
 def _examples(
-    predictor: Predictor, asked: Sequence[tuple[Sample, Question]], answers: Sequence[str]
+    predictor: Predictor, asked: Sequence[tuple[Sample, Question]], answers: Sequence[str], truths: Sequence[str]
 ) -> list[AnswerExample]:
     """One question a picture for the page."""
     first = [next(group) for _, group in groupby(range(len(asked)), key=lambda number: id(asked[number][0]))]
-    wrong = [number for number, (_, question) in enumerate(asked) if answers[number] != question.answer]
+    wrong = [number for number in range(len(asked)) if answers[number] != truths[number]]
     return [
         AnswerExample(
             predictor.prepare(asked[number][0].image),  # type: ignore[arg-type]
             asked[number][1].text,
             answers[number],
-            asked[number][1].answer,
-            answers[number] == asked[number][1].answer,
+            truths[number],
+            answers[number] == truths[number],
             asked[number][1].kind,
         )
         for number in dict.fromkeys(wrong[:40] + first[:80])
