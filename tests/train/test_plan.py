@@ -35,6 +35,13 @@ def test_without_warmup_it_begins_at_the_highest() -> None:
     assert rates(Plan.of(1), 1, warmup=0) == [1.0]
 
 
+def test_it_may_stay_at_the_highest_for_a_while() -> None:
+    curve = [learning_rate(Plan.of(100), step, highest=1.0, warmup=10, floor=0.0, hold=0.6) for step in range(100)]
+    assert set(curve[10:61]) == {1.0}
+    assert curve[80] == pytest.approx(0.5)
+    assert curve[99] < 0.01
+
+
 def test_a_warmup_as_long_as_the_run_only_rises() -> None:
     assert rates(Plan.of(4), 4, warmup=8) == [0.125, 0.25, 0.375, 0.5]
 

@@ -1,0 +1,70 @@
+"""What a machine can do is found out, and said once."""
+
+import os
+
+import pytest
+import torch
+
+from tuwen.train import machine
+from tuwen.train.machine import cannot_compile, choose_precision, data_workers, deterministic, seed_everything
+
+CPU = torch.device("cpu")
+
+
+def test_a_wanted_precision_is_taken_without_a_word() -> None:
+    said: list[str] = []
+    assert [choose_precision(wanted, CPU, said.append) for wanted in ("bf16", "fp32")] == ["bf16", "fp32"]
+    assert said == []
+
+
+def test_bf16_where_it_is_clearly_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    seconds = {torch.float32: 1.0, torch.bfloat16: 0.5}
+    monkeypatch.setattr(machine, "_product_seconds", lambda matrix: seconds[matrix.dtype])
+    assert choose_precision("auto", CPU, said.append) == "bf16"
+    seconds[torch.bfloat16] = 0.9
+    assert choose_precision("auto", CPU, said.append) == "fp32"
+    assert said == ["computing in fp32: bf16 is not faster on this cpu"]
+    assert choose_precision("auto", torch.device("meta"), said.append) == "fp32"
+
+
+def test_the_measurement_measures() -> None:
+    small, large = (machine._product_seconds(torch.ones(size, size)) for size in (8, 512))
+    assert 0 < small < large
+
+
+def test_compilation_that_fails_gives_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(function: object) -> object:
+        raise RuntimeError("No working C++ compiler found\nand a long explanation")
+
+    monkeypatch.setattr(torch, "compile", fails)
+    assert cannot_compile(CPU) == "No working C++ compiler found"
+    monkeypatch.setattr(torch, "compile", lambda function: function)
+    assert cannot_compile(CPU) is None
+
+
+def test_data_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(12)), raising=False)
+    assert data_workers(3, CPU) == 3
+    assert data_workers("auto", CPU) == 0
+    assert data_workers("auto", torch.device("cuda")) == 11
+    assert data_workers("auto", torch.device("cuda"), processes=4) == 2
+    assert data_workers("auto", torch.device("cuda"), processes=16) == 0
+
+
+def test_randomness_follows_from_the_numbers() -> None:
+    seed_everything(CPU, 1, 2, 3)
+    first = torch.rand(4)
+    seed_everything(CPU, 1, 2, 4)
+    other = torch.rand(4)
+    seed_everything(CPU, 1, 2, 3)
+    assert torch.equal(torch.rand(4), first)
+    assert not torch.equal(first, other)
+
+
+def test_determinism_is_asked_for_on_a_gpu_alone_and_given_back() -> None:
+    with deterministic(True, CPU):
+        assert not torch.are_deterministic_algorithms_enabled()
+    with deterministic(True, torch.device("cuda")):
+        assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()
