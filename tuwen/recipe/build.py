@@ -114,18 +114,17 @@ def build_step(system: System) -> Step:
 
 
 def _assemble(recipe: Recipe, tokenizer: Tokenizer, vocabulary: Vocabulary, notes: tuple[str, ...] = ()) -> System:
-    torch.manual_seed(recipe.seed)
-    model = VisionLanguageModel(
-        recipe.model,
-        ModelContext(
-            image_size=recipe.image.size,
-            mean=recipe.image.mean,
-            std=recipe.image.std,
-            vocab_size=len(tokenizer),
-            max_length=recipe.tokenizer.max_length,
-            classes={name: len(words) for name, words in vocabulary.items()},
-        ),
+    context = ModelContext(
+        image_size=recipe.image.size,
+        mean=recipe.image.mean,
+        std=recipe.image.std,
+        vocab_size=len(tokenizer),
+        max_length=recipe.tokenizer.max_length,
+        classes={name: len(words) for name, words in vocabulary.items()},
     )
+    with torch.random.fork_rng(devices=[]):  # whoever loads a model may have random numbers of his own
+        torch.default_generator.manual_seed(recipe.seed)
+        model = VisionLanguageModel(recipe.model, context)
     return System(
         recipe,
         model.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
