@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tuwen.core.batch import Batch, Row, TextBatch
+from tuwen.core.errors import DataError
 
 IGNORE = -100
 """The class of a row or picture whose class is not known; no loss looks at it."""
@@ -42,8 +43,14 @@ def collate(samples: Sequence[Encoded], pad: int, packed: frozenset[str] = froze
 
     Returns:
         A batch whose rows are in the order of the samples; rows are padded to the longest row of their stream.
+
+    Raises:
+        DataError: some samples have a picture and some have not.
     """
     images = [sample.pixels for sample in samples if sample.pixels is not None]
+    if images and len(images) < len(samples):
+        blind = ", ".join(sample.key for sample in samples if sample.pixels is None)
+        raise DataError(f"a batch has pictures for all of its samples or for none, and there is none for {blind}.")
     streams = sorted({stream for sample in samples for stream in sample.rows})
     targets = [sample.target for sample in samples]
     return Batch(

@@ -79,6 +79,8 @@ class Filler:
             return Batch()
         try:
             return self.collate(encoded)
+        except TuwenError:
+            raise
         except Exception as error:
             keys = ", ".join(sample.key for sample in encoded)
             raise unexpected(f"the batch of {keys}", error) from error

@@ -1,0 +1,104 @@
+"""Rows to tensors, by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from tuwen.core.batch import Batch, Row, TextBatch
+from tuwen.core.errors import DataError
+from tuwen.prep.batches import IGNORE, Encoded, collate
+
+PIXELS = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+PAD = 9
+
+
+def sample(key: str, *rows: Row, stream: str = "words", target: int | None = None, seen: bool = True) -> Encoded:
+    return Encoded(key, PIXELS if seen else None, {stream: list(rows)} if rows else {}, target)
+
+
+def said(*ids: int, read: int = 1) -> Row:
+    """A row of which all but the first few ids are learned."""
+    return Row(list(ids), [number >= read for number in range(len(ids))])
+
+
+def test_rows_are_padded_to_the_longest_of_their_stream() -> None:
+    text = collate([sample("a", Row([1, 2, 3])), sample("b", Row([4]), Row([5, 6]))], PAD).texts["words"]
+    assert text.ids.tolist() == [[1, 2, 3], [4, 9, 9], [5, 6, 9]]
+    assert text.segments.tolist() == [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
+    assert text.attention_mask.tolist() == [[True] * 3, [True, False, False], [True, True, False]]
+    assert text.image.tolist() == [0, 1, 1]
+    assert text.loss_mask is None
+    assert text.target is None
+    assert text.rows_per_image is None
+
+
+def test_packed_texts_of_a_picture_share_a_row() -> None:
+    samples = [sample("a", said(1, 2), said(3, 4, 5, read=2)), sample("b", said(6, 7)), sample("c")]
+    text = collate(samples, PAD, frozenset({"words"})).texts["words"]
+    assert text.ids.tolist() == [[1, 2, 3, 4, 5], [6, 7, 9, 9, 9]]
+    assert text.segments.tolist() == [[1, 1, 2, 2, 2], [1, 1, 0, 0, 0]]
+    assert text.image.tolist() == [0, 1]
+    assert text.loss_mask is not None
+    assert text.loss_mask.int().tolist() == [[0, 1, 0, 0, 1], [0, 1, 0, 0, 0]]
+    assert text.rows_per_image is None, "the third picture has no row"
+
+
+@pytest.mark.parametrize(
+    ("counts", "each"), [([1, 1, 1], 1), ([2, 2], 2), ([2, 1], None), ([1, 0, 1], None), ([0, 2], None), ([3], 3)]
+)
+def test_pictures_with_equally_many_texts_are_told(counts: list[int], each: int | None) -> None:
+    samples = [sample(str(number), *[Row([1])] * count) for number, count in enumerate(counts)]
+    assert collate(samples, PAD).texts["words"].rows_per_image == each
+
+
+def test_pictures_keys_and_classes() -> None:
+    batch = collate([sample("a", target=3), sample("b"), sample("c", target=0)], PAD)
+    assert batch.pixels is not None
+    assert batch.pixels.shape == (3, 2, 2, 3)
+    assert batch.pixels.dtype == torch.uint8
+    assert batch.keys == ("a", "b", "c")
+    assert len(batch) == 3
+    assert batch.target is not None
+    assert batch.target.tolist() == [3, IGNORE, 0]
+    assert collate([sample("a")], PAD).target is None
+
+
+def test_rows_may_carry_a_class_and_a_loss_or_not() -> None:
+    rows = [Row([1, 2], target=4), Row([3]), said(5, 6)]
+    text = collate([sample("a", *rows)], PAD).texts["words"]
+    assert text.target is not None
+    assert text.target.tolist() == [4, IGNORE, IGNORE]
+    assert text.loss_mask is not None
+    assert text.loss_mask.tolist() == [[False, False], [False, False], [False, True]]
+
+
+def test_streams_are_apart() -> None:
+    batch = collate([sample("a", Row([1]), stream="one"), sample("b", Row([2, 3]), stream="two")], PAD)
+    assert {name: (text.ids.tolist(), text.image.tolist()) for name, text in batch.texts.items()} == {
+        "one": ([[1]], [0]),
+        "two": ([[2, 3]], [1]),
+    }
+
+
+def test_texts_alone_have_no_picture() -> None:
+    batch = collate([sample("a", Row([1]), seen=False), sample("b", Row([2]), seen=False)], PAD)
+    assert batch.pixels is None
+    assert batch.texts["words"].image.tolist() == [-1, -1]
+    assert batch.texts["words"].rows_per_image is None
+
+
+def test_some_pictures_are_none() -> None:
+    with pytest.raises(DataError, match="for all of its samples or for none, and there is none for b, d"):
+        collate([sample("a"), sample("b", seen=False), sample("c"), sample("d", seen=False)], PAD)
+
+
+def test_a_batch_moves_as_a_whole() -> None:
+    rows = [Row([1, 2], [False, True], target=1)]
+    batch = collate([sample("a", *rows, target=2)], PAD).to("meta")
+    assert isinstance(batch, Batch)
+    text = batch.texts["words"]
+    assert isinstance(text, TextBatch)
+    assert text.rows_per_image == 1
+    assert batch.keys == ("a",)
+    tensors = [batch.pixels, batch.target, text.ids, text.segments, text.image, text.loss_mask, text.target]
+    assert all(tensor is not None and tensor.device.type == "meta" for tensor in tensors)
