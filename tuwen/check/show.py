@@ -27,9 +27,9 @@ def show(findings: Findings, console: Console) -> None:
     if findings.splits:
         console.print(_counts(findings.splits, findings.size))
         console.print(_languages(findings))
-        for name, split in findings.splits.items():
-            console.print(Group(*_balance(name, split)))
-        console.print(Group(*_faults(findings)))
+        balance = (line for name, split in findings.splits.items() for line in _balance(name, split))
+        for line in (*balance, *_faults(findings)):
+            console.print(line, soft_wrap=True)
     for name, example in findings.examples.items():
         console.print(_example(name, example), soft_wrap=True)
     if findings.sheet is not None:

@@ -1,0 +1,101 @@
+"""A user's own folder, from the command line to a model that answers: captions, classes, questions."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Said
+
+Run = Callable[..., Said]
+Make = Callable[..., Path]
+
+
+def trained(tuwen: Run, small: list[str], folder: Path, run: Path, *more: str) -> Said:
+    said = tuwen("pretrain", "--data", folder, "--out", run, *small, *more)
+    assert said.status == 0, said.line
+    return said
+
+
+def recipe_of(run: Path) -> str:
+    return (run / "recipe.yaml").read_text(encoding="utf-8")
+
+
+def test_captions(tuwen: Run, small: list[str], captioned: Make, tmp_path: Path) -> None:
+    folder, run = captioned(), tmp_path / "mine"
+    said = trained(tuwen, small, folder, run, "--set", "data.validation=0.4")
+    assert "the captions are in column 'caption' (guessed)" in said.line
+    assert "Left out, because the training data has nothing for them: tasks.vqa, tasks.classify" in said.line
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["tasks"].keys() == {"retrieve", "caption"}
+    assert (run / "report.html").stat().st_size > 10_000
+    assert "classification" not in recipe_of(run)
+    picture = str(folder / "0.png")
+    assert tuwen("caption", run, picture, "--language", "zh").status == 0
+    assert tuwen("classify", run, picture, "红色", "绿色").out.strip() in ("红色", "绿色")
+    refused = tuwen("answer", run, picture, "what colour is it?")
+    assert (refused.status, "not trained for the task vqa" in refused.line) == (1, True)
+
+
+def test_classes(tuwen: Run, small: list[str], photos: Make, tmp_path: Path) -> None:
+    folder, run = photos(12, classes=True), tmp_path / "mine"
+    said = trained(tuwen, small, folder, run)
+    assert "Left out of the model, because nothing else uses them: text, fusion, language, embedding" in said.line
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["tasks"].keys() == {"classify"}
+    assert tuwen("classify", run, folder / "red" / "0.png").out.strip() in ("red", "green", "blue")
+    refused = tuwen("classify", run, folder / "red" / "0.png", "a cat", "a dog")
+    assert (refused.status, "no space to compare pictures and texts in" in refused.line) == (1, True)
+
+
+def test_questions(tuwen: Run, small: list[str], asked: Make, tmp_path: Path) -> None:
+    folder, run = asked(), tmp_path / "mine"
+    trained(tuwen, small, folder, run)
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["tasks"].keys() == {"vqa"}
+    assert "objectives:\n  captioning:" in recipe_of(run)
+    assert tuwen("answer", run, folder / "0.png", "是什么颜色？", "what colour is it?").status == 0
+
+
+def test_a_run_goes_on_from_its_folder_alone(tuwen: Run, small: list[str], captioned: Make, tmp_path: Path) -> None:
+    run = tmp_path / "mine"
+    trained(tuwen, small, captioned(), run)
+    before = recipe_of(run)
+    said = tuwen("pretrain", run, "--resume")
+    assert said.status == 0, said.line
+    assert "going on from step 2" in said.line
+    assert recipe_of(run) == before
+
+
+def test_evaluating_again_gives_the_same_figures(tuwen: Run, small: list[str], captioned: Make, tmp_path: Path) -> None:
+    run = tmp_path / "mine"
+    trained(tuwen, small, captioned(), run)
+    before = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert tuwen("evaluate", run).status == 0
+    after = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert after["tasks"] == before["tasks"]
+    assert after["train_seconds"] == before["train_seconds"]
+
+
+def test_broken_pictures_are_skipped_and_listed_wherever_they_stand(
+    tuwen: Run, small: list[str], captioned: Make, tmp_path: Path
+) -> None:
+    folder, run = captioned(30), tmp_path / "mine"
+    for number in (3, 4, 5, 6, 7):
+        (folder / f"{number}.png").write_bytes(b"")
+    said = trained(tuwen, small, folder, run, "--set", "train.steps=12", "--set", "data.validation=0.5")
+    listed = [json.loads(line) for line in (run / "skipped.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {entry["key"] for entry in listed} == {f"{number}.png" for number in (3, 4, 5, 6, 7)}
+    assert {entry["reason"] for entry in listed} == {"the file is empty (0 bytes)"}
+    assert "5 samples could not be used" in said.line
+    assert "that cannot be used" in said.line, "the evaluation met some"
+
+
+@pytest.mark.parametrize("unneeded", ["tasks.retrieve=null", "objectives.contrastive=null"])
+def test_what_the_user_takes_out_stays_out(
+    tuwen: Run, small: list[str], captioned: Make, tmp_path: Path, unneeded: str
+) -> None:
+    run = tmp_path / "mine"
+    trained(tuwen, small, captioned(), run, "--set", unneeded, "--set", "objectives.matching=null")
+    assert "retrieve" not in json.loads((run / "metrics.json").read_text(encoding="utf-8"))["tasks"]
