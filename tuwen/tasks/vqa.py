@@ -103,8 +103,9 @@ class VqaTask(Task):
 def _examples(
     predictor: Predictor, asked: Sequence[tuple[Sample, Question]], answers: Sequence[str], truths: Sequence[str]
 ) -> list[AnswerExample]:
-    """One question a picture for the page."""
-    first = [next(group) for _, group in groupby(range(len(asked)), key=lambda number: id(asked[number][0]))]
+    """One question a picture for the page: the first of the first picture, the second of the second, ..."""
+    groups = [list(group) for _, group in groupby(range(len(asked)), key=lambda number: id(asked[number][0]))]
+    some = [group[place % len(group)] for place, group in enumerate(groups)]
     wrong = [number for number in range(len(asked)) if answers[number] != truths[number]]
     return [
         AnswerExample(
@@ -115,7 +116,7 @@ def _examples(
             answers[number] == truths[number],
             asked[number][1].kind,
         )
-        for number in dict.fromkeys(wrong[:40] + first[:80])
+        for number in dict.fromkeys(wrong[:40] + some[:80])
     ]
 
 
