@@ -65,6 +65,7 @@ def test_both_languages_have_the_same(english: str, chinese: str) -> None:
         }
 
     assert shape(english) == shape(chinese)
+
     def code(page: str) -> list[list[str]]:
         return [[re.sub(r" *#.*|(?<=/) +.*", "", line) for line in block.splitlines()] for block in blocks(page)]
 

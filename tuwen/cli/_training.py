@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,13 +49,24 @@ def train(
     listeners = [ProgressBar(console), TensorBoard(run / "tensorboard"), LogFile(run / "log.jsonl")]
     finished = pretrain(resolved, run, resume=resume, listeners=listeners, asked=asked)
     if finished.report is None:
-        console.print(f"Interrupted at step {finished.result.step}. Go on with: tuwen pretrain {run} --resume")
+        again = f"{program()} pretrain {shlex.quote(str(run))} --resume"
+        console.print(f"Interrupted at step {finished.result.step}. Go on with: {again}", soft_wrap=True)
         raise typer.Exit(130)
     console.print(metrics_table(finished.metrics))
     if skipped := len(SkippedList(run / "skipped.jsonl")):
         console.print(f"{skipped} samples could not be used; {run / 'skipped.jsonl'} lists them.")
     console.print(f"Report: {finished.report}")
     return finished
+
+
+def program() -> str:
+    """How this program is called from here: by its name where the shell finds it, else by its path."""
+    own = Path(sys.executable).with_name("tuwen")
+    if shutil.which("tuwen") == str(own):
+        return "tuwen"
+    if not own.exists():
+        return f"{shlex.quote(sys.executable)} -m tuwen"
+    return shlex.quote(str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own))
 
 
 def _folder(recipe: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -33,21 +34,22 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
 ) -> None:
     """Train one model on drawn scenes in five minutes, measure it on unseen ones, and show what it does."""
-    from tuwen.cli._training import train
+    from tuwen.cli._training import program, train
 
     finished = train("quickstart", [], None, out, sets or [], resume, ASKED)
     picture = out / PICTURE
     _save_unseen_picture(finished.data.splits["test"][0].image, picture)  # type: ignore[index]
+    shown = f"{shlex.quote(str(out))} {shlex.quote(str(picture))}"
     typer.echo("\nNow try / 接下来试试:")
     for line in (
-        f"tuwen caption {out} {picture}",
-        f"tuwen caption {out} {picture} --language zh",
-        f'tuwen answer {out} {picture} "How many objects are there?"',
-        f'tuwen answer {out} {picture} "一共有几个物体？"',
-        f'tuwen classify {out} {picture} "a red circle" "a blue square" "a green star"',
-        "tuwen pretrain --data photos/ --captions captions.csv --out runs/mine",
+        f"caption {shown}",
+        f"caption {shown} --language zh",
+        f'answer {shown} "How many objects are there?" "一共有几个物体？"',
+        f'classify {shown} "a red circle" "a blue square" "a green star"',
     ):
-        typer.echo(f"  {line}")
+        typer.echo(f"  {program()} {line}")
+    typer.echo("\nWith your own pictures / 用你自己的图片:")
+    typer.echo(f"  {program()} pretrain --data photos/ --captions captions.csv --out runs/mine")
 
 
 def _save_unseen_picture(pixels: object, file: Path) -> None:
