@@ -42,6 +42,14 @@ def test_so_many_tokens_of_each_text_are_chosen_and_never_a_special_one(share: f
     assert objective.count(batch) == sum(quota)
 
 
+def test_what_stands_behind_the_end_is_never_chosen() -> None:
+    objective, text = masked_lm(), tiny.batch(TEXTS).texts["retrieve"]
+    other = TextBatch(torch.where(text.attention_mask, text.ids, 99), text.segments, text.image)
+    for seed in range(10):
+        torch.manual_seed(seed)
+        assert not objective._choose(other)[~text.attention_mask].any()
+
+
 def test_every_token_is_chosen_as_often_as_any_other() -> None:
     objective, text = masked_lm(), long_text(1, 42)
     torch.manual_seed(0)
