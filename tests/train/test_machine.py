@@ -62,9 +62,26 @@ def test_randomness_follows_from_the_numbers() -> None:
     assert not torch.equal(first, other)
 
 
-def test_determinism_is_asked_for_on_a_gpu_alone_and_given_back() -> None:
-    with deterministic(True, CPU):
+def test_determinism_is_given_back_after_use() -> None:
+    with deterministic(False):
         assert not torch.are_deterministic_algorithms_enabled()
-    with deterministic(True, torch.device("cuda")):
+    with deterministic(True):
         assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+
+
+def test_the_gradient_of_indexing_has_the_same_bits_every_time() -> None:
+    """Several threads add it up, and without determinism they do so in whatever order they come."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    table = torch.zeros(7, 64, requires_grad=True)
+    rows = torch.arange(20_000) % 7
+    addends = torch.randn(20_000, 64, generator=torch.Generator().manual_seed(0))
+    try:
+        with deterministic(True):
+            gradients = [torch.autograd.grad((table[rows] * addends).sum(), table)[0] for _ in range(10)]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)

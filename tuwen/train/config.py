@@ -32,7 +32,7 @@ class TrainConfig(PartConfig):
     workers: processes that prepare data; auto: see `tuwen.train.machine.data_workers`.
     log_every: steps between two reports.
     seed: of the order of the data, and of everything random in a step.
-    deterministic: on a GPU, use only kernels that give the same bits every time, so that a resumed run does too.
+    deterministic: use kernels that give the same bits every time, so that a resumed run ends as an unbroken one.
     """
 
     batch_size: PositiveInt = 64

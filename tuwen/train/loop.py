@@ -89,7 +89,7 @@ def fit(
 
     training = Training(learner, journey, config, checkpoints, say, same, began)
     try:
-        with deterministic(config.deterministic, team.device):
+        with deterministic(config.deterministic):
             return training.go_on(loader)
     except OSError as error:
         if is_full(error):

@@ -57,18 +57,24 @@ def seed_everything(device: torch.device, *numbers: int) -> None:
 
 
 @contextmanager
-def deterministic(wanted: bool, device: torch.device) -> Iterator[None]:
-    """Have a GPU give the same bits every time, where it has a kernel that does; a CPU does so anyway."""
-    if not wanted or device.type != "cuda":
+def deterministic(wanted: bool) -> Iterator[None]:
+    """Have the same bits come out every time, wherever PyTorch has a kernel that does so.
+
+    On a CPU too: the gradient of indexing adds numbers up from several threads in whatever order they come.
+    """
+    if not wanted:
         yield
         return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when a GPU is first used for a product
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    filling = torch.utils.deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads such memory
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.utils.deterministic.fill_uninitialized_memory = filling
 
 
 def cannot_compile(device: torch.device) -> str | None:
