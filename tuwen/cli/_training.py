@@ -54,8 +54,8 @@ def train(
         raise typer.Exit(130)
     console.print(metrics_table(finished.metrics))
     if skipped := len(SkippedList(run / "skipped.jsonl")):
-        console.print(f"{skipped} samples could not be used; {run / 'skipped.jsonl'} lists them.")
-    console.print(f"Report: {finished.report}")
+        console.print(f"{skipped} samples could not be used; {run / 'skipped.jsonl'} lists them.", soft_wrap=True)
+    console.print(f"Report: {finished.report}", soft_wrap=True)
     return finished
 
 

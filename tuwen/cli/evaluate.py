@@ -16,5 +16,7 @@ def command(run: Annotated[Path, typer.Argument(help="Folder of a trained model.
 
     from tuwen.recipe.run import evaluate_run
     from tuwen.report.tables import metrics_table
+    from tuwen.train.listeners import ProgressBar
 
-    Console().print(metrics_table(evaluate_run(run)))
+    console = Console()
+    console.print(metrics_table(evaluate_run(run, listener=ProgressBar(console))))

@@ -52,7 +52,9 @@ def build(config: Config, context: Any = None) -> NotedSplits:
     """
     folder = config.path.expanduser()
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder of pictures.")
+        raise DataError(
+            f"{folder}: no such folder of pictures: say where yours is with --data (in a recipe, data.path)."
+        )
     files = {None: [_given(config.captions, folder)]} if config.captions else _found(folder)
     if not files:
         return _without_table(folder, config)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +85,7 @@ def pretrain(
         run,
         resume=resume,
         listeners=listeners,
-        identity={"recipe": hashlib.sha256(yaml.encode()).hexdigest()},
+        identity=identity(recipe),
         accelerator=accelerator,
         began=began,
     )
@@ -101,6 +100,20 @@ def pretrain(
     }
     metrics = measure(system, data, run, numbers, say)
     return Finished(system, data, result, metrics, write_report(run))
+
+
+def identity(recipe: Recipe) -> dict[str, Any]:
+    """What must be the same for a run to go on: every setting by its key, but for those of `train`, which knows itself
+    what may change, and of the evaluation."""
+    return dict(_leaves(recipe.model_dump(mode="json", exclude={"train", "evaluate"})))
+
+
+def _leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def refuse_to_overwrite(run: Path) -> None:
