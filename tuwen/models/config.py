@@ -8,18 +8,19 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from tuwen.core.rooms import PartConfig, PartOf, PartSpec
+from tuwen.models.lora import LoraConfig
 
 
 class HeadConfig(PartConfig):
     """A classifier on top of features.
 
-    reads: which features. classes: how many, or what says so: the `labels` or `answers` of the training data, or the
-        tokenizer's `vocabulary`.
+    reads: which features. classes: how many, or what says so: the `labels`, `answers` or `tags` of the training data,
+        or the tokenizer's `vocabulary`.
     hidden: width of a hidden layer, or none. dropout: on what it reads, in training.
     """
 
     reads: Literal["image", "text", "fused"]
-    classes: Literal["labels", "answers", "vocabulary"] | PositiveInt
+    classes: Literal["labels", "answers", "tags", "vocabulary"] | PositiveInt
     hidden: int | None = Field(default=None, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
@@ -44,6 +45,9 @@ class ModelConfig(PartConfig):
     temperature: where the learned temperature of that comparison begins.
     prefix: what the language model reads of a picture.
     heads: classifiers by name.
+    freeze: parts that do not learn: `image`, `text`, `fusion`, `language`, `prefix`, `embedding`, `heads.NAME`. They
+        compute as in use, without dropout, and their bytes stay as they are.
+    lora: for a part, adapters that learn in its place.
     """
 
     image: Annotated[PartSpec, PartOf("towers.image")] | None = None
@@ -54,6 +58,8 @@ class ModelConfig(PartConfig):
     temperature: float = Field(default=0.07, gt=0)
     prefix: PrefixConfig = PrefixConfig()
     heads: dict[str, HeadConfig] = {}
+    freeze: tuple[str, ...] = ()
+    lora: dict[str, LoraConfig] = {}
 
 
 @dataclass(frozen=True, slots=True)

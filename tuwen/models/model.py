@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from tuwen.fusion import Fusion, FusionContext
 from tuwen.language import LanguageContext, LanguageModel
 from tuwen.models.config import HeadConfig, ModelConfig, ModelContext
 from tuwen.models.forward import Forward
+from tuwen.models.lora import add_adapters
+from tuwen.models.parts import chosen, freeze, parts_of
 from tuwen.models.prefix import Prefix, prefix_length
 from tuwen.towers.image import ImageContext, ImageTower
 from tuwen.towers.text import TextContext, TextTower
@@ -65,6 +67,14 @@ class VisionLanguageModel(nn.Module):
         self._build_language(config, context)
         self._build_embedding(config)
         self.heads = nn.ModuleDict({name: self._build_head(name, head, context) for name, head in config.heads.items()})
+        self._frozen = self._choose_what_learns(config)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, but for frozen parts: what does not learn computes as it will in use."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
 
     def forward(self, batch: Batch) -> Forward:
         """The forward pass of one batch; it computes what it is asked for, once."""
@@ -103,6 +113,21 @@ class VisionLanguageModel(nn.Module):
             there = ", ".join(self.heads) or "none"
             raise RecipeError(f"this model has no head {name!r} (its heads: {there}): add it under model.heads.")
         return self.heads[name]
+
+    def _choose_what_learns(self, config: ModelConfig) -> tuple[nn.Module, ...]:
+        parts = parts_of(self)
+        frozen = chosen(parts, config.freeze, "model.freeze")
+        for name, modules in chosen(parts, config.lora, "model.lora").items():
+            if name in frozen:
+                raise RecipeError(
+                    f"model.freeze: {name} has adapters under model.lora, which learn; take one of them out."
+                )
+            add_adapters(modules, config.lora[name], f"model.lora.{name}")
+        modules = tuple(module for part in frozen.values() for module in part)
+        freeze(modules)
+        for module in modules:
+            module.eval()
+        return modules
 
     def _build_fusion(self, config: ModelConfig) -> Fusion | None:
         if config.fusion is None:

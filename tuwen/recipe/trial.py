@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import torch
@@ -10,17 +10,11 @@ from torch import nn
 
 from tuwen.core.batch import Batch
 from tuwen.models.config import ModelConfig
-from tuwen.models.model import VisionLanguageModel
+from tuwen.models.parts import Parts, parts_of
 from tuwen.recipe.step import Step
 
-_MODULES = {
-    "image": "image_tower",
-    "text": "text_tower",
-    "fusion": "fusion",
-    "language": "language",
-    "embedding": "image_projection",
-}
-"""Where the model has what its settings name."""
+OPTIONAL = ("image", "text", "fusion", "language", "embedding")
+"""Settings of the model that name a part, and may be null."""
 
 
 @torch.no_grad()
@@ -30,9 +24,9 @@ def unused_parts(step: Step, batch: Batch) -> list[str]:
     Raises:
         RecipeError, DataError: an objective asks for what the model or the batch does not have.
     """
-    parts = _parts(step.model)
+    parts = {name: modules for name, modules in parts_of(step.model).items() if name != "prefix"}  # language's own
     used: set[str] = set()
-    hooks = [part.register_forward_hook(_note(name, used)) for name, part in parts.items()]
+    hooks = [part.register_forward_hook(_note(name, used)) for name, part in _each(parts)]
     step.eval()
     try:
         step(batch)
@@ -43,16 +37,19 @@ def unused_parts(step: Step, batch: Batch) -> list[str]:
     return [name for name in parts if name not in used]
 
 
-def without(config: ModelConfig, parts: Iterable[str]) -> ModelConfig:
+def without(config: ModelConfig, parts: Collection[str]) -> ModelConfig:
     """The settings of the model without some of its parts."""
     heads = {name: head for name, head in config.heads.items() if f"heads.{name}" not in parts}
-    return config.model_copy(update={**dict.fromkeys(set(parts) & _MODULES.keys()), "heads": heads})
+    learning = {
+        "freeze": tuple(name for name in config.freeze if name not in parts),
+        "lora": {name: lora for name, lora in config.lora.items() if name not in parts},
+    }
+    settings = dict.fromkeys(name for name in OPTIONAL if name in parts)
+    return config.model_copy(update={**settings, **learning, "heads": heads})
 
 
-def _parts(model: VisionLanguageModel) -> dict[str, nn.Module]:
-    found = {name: getattr(model, attribute, None) for name, attribute in _MODULES.items()}
-    heads = {f"heads.{name}": head for name, head in model.heads.items()}
-    return {name: part for name, part in (found | heads).items() if part is not None}
+def _each(parts: Parts) -> Iterator[tuple[str, nn.Module]]:
+    return ((name, module) for name, modules in parts.items() for module in modules)
 
 
 def _note(name: str, used: set[str]) -> Callable[..., Any]:

@@ -1,0 +1,54 @@
+"""The parts of a model by the names that a recipe has for them, and which of them learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from tuwen.core.errors import RecipeError
+from tuwen.core.rooms import nearest
+
+if TYPE_CHECKING:
+    from tuwen.models.model import VisionLanguageModel
+
+_ATTRIBUTES = {
+    "image": ("image_tower",),
+    "text": ("text_tower",),
+    "fusion": ("fusion",),
+    "language": ("language",),
+    "prefix": ("prefix",),
+    "embedding": ("image_projection", "text_projection"),
+}
+"""Where the model has what its settings name."""
+
+Parts = dict[str, tuple[nn.Module, ...]]
+
+
+def parts_of(model: VisionLanguageModel) -> Parts:
+    """The parts that a model has: `image`, `text`, `fusion`, `language`, `prefix`, `embedding`, `heads.NAME`."""
+    found = {name: [getattr(model, attribute) for attribute in places] for name, places in _ATTRIBUTES.items()}
+    there: Parts = {name: tuple(modules) for name, modules in found.items() if all(m is not None for m in modules)}
+    return there | {f"heads.{name}": (head,) for name, head in model.heads.items()}
+
+
+def chosen(parts: Parts, names: Iterable[str], where: str) -> Parts:
+    """The parts that a setting names.
+
+    Raises:
+        RecipeError: the model has no such part. `where` is the setting's key.
+    """
+    for name in names:
+        if name not in parts:
+            known = list(parts)
+            raise RecipeError(
+                f"{where}: this model has no part {name!r}; it has {', '.join(known)}.{nearest(name, known)}"
+            )
+    return {name: parts[name] for name in names}
+
+
+def freeze(modules: Iterable[nn.Module]) -> None:
+    """No weight of the modules learns: they have no gradients, and so no state in an optimizer."""
+    for module in modules:
+        module.requires_grad_(False)
