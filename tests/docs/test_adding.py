@@ -1,7 +1,6 @@
 """The pages on adding a part are true: each example is taken out of its page, put where the page says, and used."""
 
 import importlib
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs import pages
 from tuwen import cli
 from tuwen.cli.app import main
 from tuwen.recipe.run import pretrain
 from tuwen.recipe.schema import load_recipe
 from tuwen.train.listeners import LogFile
 
-ROOT = Path(__file__).parents[2]
-PAGES = ROOT / "docs" / "adding"
+PAGES = pages.ROOT / "docs" / "adding"
 TINY = (
     "train.minutes=null",
     "train.steps=2",
@@ -29,21 +28,16 @@ TINY = (
 FEW_SCENES = ("data.kind=scenes", "data.train_scenes=60", "data.test_scenes=8")
 
 
-def blocks(page: str, language: str) -> list[str]:
-    """The blocks of code of a page in one language."""
-    return re.findall(rf"```{language}\n(.*?)```", (PAGES / page).read_text(encoding="utf-8"), re.DOTALL)
-
-
 def files(page: str) -> dict[Path, str]:
     """The files that a page tells to write: their first line is their path in a checkout."""
     found = {}
-    for code in blocks(page, "python"):
+    for code in pages.blocks(PAGES / page, "python"):
         first, _, rest = code.partition("\n")
         found[Path(first.removeprefix("# "))] = rest
     return found
 
 
-PARTS = sorted(page.name for page in PAGES.glob("*.md") if blocks(page.name, "yaml"))
+PARTS = sorted(page.name for page in PAGES.glob("*.md") if pages.blocks(page, "yaml"))
 OTHERS = ["command.md", "metric.md"]
 
 
@@ -73,7 +67,7 @@ def write(page: str, folder: Path) -> list[Path]:
 
 def recipe_of(page: str, folder: Path) -> Path:
     """The recipe of a page, as a file."""
-    (text,) = blocks(page, "yaml")
+    (text,) = pages.blocks(PAGES / page, "yaml")
     file = folder / "recipe.yaml"
     file.write_text(text, encoding="utf-8")
     return file
@@ -137,7 +131,7 @@ def test_the_command_is_a_command(checkout: Path, tiny_run: Path, capsys: pytest
 
 @pytest.mark.parametrize("page", [*PARTS, *OTHERS])
 def test_the_example_is_written_as_the_project_is(page: str, tmp_path: Path) -> None:
-    settings = ["--config", str(ROOT / "pyproject.toml"), "--config", 'lint.isort.known-first-party=["tuwen"]']
+    settings = ["--config", str(pages.ROOT / "pyproject.toml"), "--config", 'lint.isort.known-first-party=["tuwen"]']
     for file in write(page, tmp_path):
         for arguments in (["check"], ["format", "--check"]):
             command = [sys.executable, "-m", "ruff", *arguments, *settings, str(file)]
