@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from tuwen.core.sample import Source, Stream
+from tuwen.core.errors import RecipeError
+from tuwen.core.sample import Sample, Source, Stream
 from tuwen.models.config import ModelContext
 from tuwen.models.model import VisionLanguageModel
 from tuwen.models.predictor import Predictor
@@ -20,9 +21,11 @@ from tuwen.recipe.model_folder import ModelFolder, read_model, save_model
 from tuwen.recipe.prepare import Prepared, Vocabulary, build_objectives, build_tasks, prepare
 from tuwen.recipe.schema import Recipe
 from tuwen.recipe.sources import Data
+from tuwen.recipe.start import Start, begin_as_zero_shot
 from tuwen.recipe.step import Step
 from tuwen.recipe.trial import unused_parts, without
 from tuwen.tasks import Task
+from tuwen.tasks.classify import ClassifyTask
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,26 @@ def assemble(prepared: Prepared) -> System:
     """The model of a recipe that fits its data."""
     system = _assemble(prepared.recipe, prepared.tokenizer, prepared.vocabulary, prepared.notes)
     unused = unused_parts(build_step(system), prepared.preview)
+    if prepared.start is not None:
+        return started(system, prepared.start, prepared.found.examples)
     if not unused or not prepared.left_out:
         return system
     recipe = prepared.recipe.model_copy(update={"model": without(prepared.recipe.model, unused)})
     note = f"Left out of the model, because nothing else uses them: {', '.join(unused)}."
     return _assemble(recipe, prepared.tokenizer, prepared.vocabulary, (*prepared.notes, note))
+
+
+def started(system: System, start: Start, samples: Sequence[Sample]) -> System:
+    """A new system with what a trained model knows, whole: parts that its objectives do not run stay in it.
+
+    Raises:
+        RecipeError: a part has other settings than it was trained with.
+    """
+    carried = start.give(system.model, system.vocabulary)
+    for head in start.config.zero_shot:
+        begin_as_zero_shot(system.predictor(), head, _class_texts(system, head), samples)
+    system.model.train()
+    return replace(system, notes=(*system.notes, carried.note(start.config.run)))
 
 
 def load_system(folder: Path, recipe: Recipe) -> System:
@@ -106,6 +124,14 @@ def load_system(folder: Path, recipe: Recipe) -> System:
     system = _assemble(exact, tokenizer, vocabulary)
     system.model.load_state_dict(saved.weights())
     return system
+
+
+def _class_texts(system: System, head: str) -> list[list[str]]:
+    """For each language, a text for each label, in their order, as the task of a head has them."""
+    for task in system.tasks.values():
+        if isinstance(task, ClassifyTask) and task.config.head == head:
+            return [[texts[label] for label in task.labels] for texts in task.class_texts.values()]
+    raise RecipeError(f"start.zero_shot: no task classifies by the head {head!r} (by: head, head: {head}).")
 
 
 def build_step(system: System) -> Step:

@@ -16,6 +16,7 @@ from tuwen.recipe.encoding import Encoder
 from tuwen.recipe.fitting import Fit
 from tuwen.recipe.schema import Recipe
 from tuwen.recipe.sources import Data
+from tuwen.recipe.start import Start
 from tuwen.recipe.survey import Survey, survey
 from tuwen.recipe.usable import fill_batches, reasons
 from tuwen.tasks import Task, TaskContext
@@ -28,7 +29,7 @@ Vocabulary = Mapping[str, tuple[str, ...]]
 class Prepared:
     """A recipe that fits its data, and all that does not learn by gradients.
 
-    recipe: without what was left out. found: what the training data has.
+    recipe: without what was left out. found: what the training data has. start: the trained model to start from.
     trained_by: for each task, the objectives that find a loss in its rows; none where it only evaluates.
     preview: a batch of samples of each makeup, with blank pictures.
     left_out: the keys of tasks and objectives. notes: what was left out or changed, in sentences.
@@ -36,6 +37,7 @@ class Prepared:
 
     recipe: Recipe
     found: Survey
+    start: Start | None
     tokenizer: Tokenizer
     vocabulary: Vocabulary
     encoder: Encoder
@@ -48,6 +50,8 @@ class Prepared:
 def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     """Look at the training data, learn the tokenizer from it, and make the recipe fit.
 
+    The tokenizer of a trained model that the recipe starts from is kept as it is.
+
     Args:
         recipe: as it was resolved.
         data: its data.
@@ -56,13 +60,15 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     Raises:
         DataError: no sample can be used, or too few.
         RecipeError: a task or an objective that is not optional would find no position with a loss.
+        CheckpointError: there is no model to start from.
     """
+    start = None if recipe.start is None else Start(recipe.start, recipe)
     images = ImagePrep(recipe.image)
     recipe, notes = fill_batches(recipe, data.train, images, world)
     found = survey(data.train, recipe.tokenizer.sample)
     if not found.samples:
         raise DataError(f"data: none of the training samples can be read.{reasons(found.broken)}")
-    tokenizer = Tokenizer.train(found.texts or found.labels, recipe.tokenizer)
+    tokenizer = _tokenizer(recipe, found, start)
     vocabulary = _vocabulary(found, data)
     tasks = build_tasks(recipe, tokenizer, vocabulary)
     fit = Fit(recipe, Encoder(tasks, images, tokenizer.pad), build_objectives(recipe, tokenizer), found)
@@ -71,6 +77,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     return Prepared(
         recipe=fit.recipe(vocabulary),
         found=found,
+        start=start,
         tokenizer=tokenizer,
         vocabulary=vocabulary,
         encoder=fit.encoder,
@@ -98,6 +105,12 @@ def build_objectives(recipe: Recipe, tokenizer: Tokenizer) -> dict[str, Objectiv
     context = ObjectiveContext(len(tokenizer), tokenizer.mask, tuple(range(len(SPECIAL))))
     specs = recipe.objectives.items()
     return {name: build_part("objectives", spec, context, f"objectives.{name}") for name, spec in specs}
+
+
+def _tokenizer(recipe: Recipe, found: Survey, start: Start | None) -> Tokenizer:
+    if start is not None:
+        return start.tokenizer(recipe.tokenizer.max_length)
+    return Tokenizer.train(found.texts or found.labels, recipe.tokenizer)
 
 
 def _vocabulary(found: Survey, data: Data) -> Vocabulary:

@@ -37,10 +37,22 @@ class EvaluateConfig(PartConfig):
     samples: int = Field(default=2000, ge=1)
 
 
+class StartConfig(PartConfig):
+    """A trained model to start from: its weights, tokenizer and preprocessing.
+
+    run: the folder of the trained model.
+    zero_shot: heads over labels that begin as the zero-shot classifier of that model, and not with random weights.
+    """
+
+    run: Path
+    zero_shot: tuple[str, ...] = ()
+
+
 class Recipe(PartConfig):
     """A whole system: what it learns from, what it consists of, how it is trained, what it is asked.
 
     seed: of the first weights and of the tokenizer's sample of texts.
+    start: a trained model to start from, or none.
     data: a part of the room `data`.
     objectives, tasks: parts by name; one without `kind` is of the kind that its name says, and null takes one out that
         the extended recipe has.
@@ -49,6 +61,7 @@ class Recipe(PartConfig):
     """
 
     seed: int = Field(default=0, ge=0)
+    start: StartConfig | None = None
     data: Annotated[PartSpec, PartOf("data")]
     image: ImageConfig = ImageConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
