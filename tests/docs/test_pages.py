@@ -203,12 +203,3 @@ def test_the_order_of_the_rooms_is_the_one_that_is_checked(page: str) -> None:
     layers = [re.sub(r"\(.*?\)", "", layer) for layer in contract["layers"] if layer != "__main__"]
     order = " > ".join(", ".join(re.findall(r"\w+", layer)) for layer in layers)
     assert f"    {order}\n" in pages.read(pages.ROOT / page)
-
-
-def test_every_dependency_has_its_reason() -> None:
-    project = tomllib.loads((pages.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = {re.split(r"[<>=\[]", line)[0].lower() for line in project["dependencies"]}
-    rows = re.findall(r"^\| ([^|`]+) \| [^|]+ \|$", pages.read(pages.ROOT / "docs" / "dependencies.md"), re.MULTILINE)
-    assert wanted == {name.strip().lower() for row in rows for name in row.split(",")} - {"library", "---"}
-    extras = re.findall(r"^\| `([\w-]+)` \|", pages.read(pages.ROOT / "docs" / "dependencies.md"), re.MULTILINE)
-    assert set(extras) == set(project["optional-dependencies"])
