@@ -31,6 +31,7 @@ def predictor() -> Predictor:
         "label": {"reads": "image", "classes": "labels"},
         "answer": {"reads": "fused", "classes": "answers"},
         "match": {"reads": "fused", "classes": 2},
+        "mask": {"reads": "text", "classes": "vocabulary"},
     }
     return tiny.predictor(tiny.model(labels=len(LABELS), answers=len(ANSWERS), heads=heads))
 

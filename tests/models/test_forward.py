@@ -38,14 +38,14 @@ def words(prompt: str, answer: str) -> Row:
     return Row(asked + said, [False] * len(asked) + [True] * len(said))
 
 
-def conversation(packed: bool, pictures: bool = True) -> Batch:
+def conversation(packed: bool) -> Batch:
     """Two scenes with three and one texts for the language model."""
     said = [
         [words("caption:", "a red circle"), words("how many?", "two"), words("描述：", "一个红色的圆形")],
         [words("caption:", "nothing at all")],
     ]
     samples = [
-        Encoded(f"scene {number}", sample.image if pictures else None, {"words": rows})
+        Encoded(f"scene {number}", sample.image, {"words": rows})
         for number, (sample, rows) in enumerate(zip(tiny.scenes()["train"], said, strict=False))
     ]
     return collate(samples, tiny.tokenizer().pad, frozenset({"words"}) if packed else frozenset())
@@ -164,16 +164,46 @@ def test_rewritten_texts_are_read_as_texts_with_those_words() -> None:
     assert forward.text("retrieve").pooled is before
 
 
-@pytest.mark.parametrize("pictures", [True, False])
-def test_packed_texts_are_predicted_exactly_as_texts_in_rows_of_their_own(pictures: bool) -> None:
-    model = tiny.model()
-    packed, apart = conversation(True, pictures), conversation(False, pictures)
+def by_text(batch: Batch) -> dict[tuple[int, ...], torch.Tensor]:
+    """What a model predicts for each text of a batch, by the ids that it is to say."""
+    text = batch.texts["words"]
+    predicted = tiny.model()(batch).predictions("words")
+    assert text.loss_mask is not None
+    assert predicted.targets.tolist() == text.ids[text.loss_mask].tolist()
+    assert predicted.rows.tolist() == text.loss_mask.nonzero()[:, 0].tolist()
+    texts = predicted.rows * 100 + text.segments[text.loss_mask]
+    here = [texts == number for number in texts.unique().tolist()]
+    return {tuple(predicted.targets[of].tolist()): predicted.logits[of] for of in here}
+
+
+def test_packed_texts_are_predicted_exactly_as_texts_in_rows_of_their_own() -> None:
+    packed, apart = conversation(packed=True), conversation(packed=False)
     assert len(packed.texts["words"].ids) == 2
     assert len(apart.texts["words"].ids) == 4
-    found, wanted = (model(batch).predictions("words") for batch in (packed, apart))
-    assert found.targets.tolist() == wanted.targets.tolist()
-    assert found.rows.tolist() == [[0, 0, 0, 1][row] for row in wanted.rows.tolist()]
-    torch.testing.assert_close(found.logits, wanted.logits, **CLOSE)
+    found, wanted = by_text(packed), by_text(apart)
+    assert found.keys() == wanted.keys()
+    assert len(found) == 4
+    for said in found:
+        torch.testing.assert_close(found[said], wanted[said], **CLOSE)
+
+
+def test_texts_without_a_picture_fill_rows_and_know_nothing_of_each_other() -> None:
+    texts = [
+        words("a b c d e f", "g h i j k l m"),
+        words("a", "b"),
+        words("c d", "e"),
+        words("", "f g h i"),
+        words("n", "o"),
+    ]
+    samples = [Encoded(str(number), None, {"words": [row]}) for number, row in enumerate(texts)]
+    packed, apart = (collate(samples, tiny.tokenizer().pad, streams) for streams in (frozenset({"words"}), frozenset()))
+    assert len(apart.texts["words"].ids) == 5
+    assert len(packed.texts["words"].ids) < 4
+    assert packed.texts["words"].ids.shape[1] == max(len(row.ids) for row in texts)
+    found, wanted = by_text(packed), by_text(apart)
+    assert found.keys() == wanted.keys()
+    for said in found:
+        torch.testing.assert_close(found[said], wanted[said], **CLOSE)
 
 
 def test_a_prediction_is_made_from_what_comes_before_it() -> None:

@@ -87,9 +87,41 @@ def test_texts_alone_have_no_picture() -> None:
     assert batch.texts["words"].rows_per_image is None
 
 
-def test_some_pictures_are_none() -> None:
-    with pytest.raises(DataError, match="for all of its samples or for none, and there is none for b, d"):
-        collate([sample("a"), sample("b", seen=False), sample("c"), sample("d", seen=False)], PAD)
+def test_some_samples_have_no_picture() -> None:
+    """Rows name pictures by their place among the pictures, not among the samples."""
+    samples = [
+        sample("a", Row([1]), seen=False),
+        sample("b", Row([2]), Row([3]), target=5),
+        sample("c", Row([4, 4]), seen=False),
+        sample("d"),
+        sample("e", Row([6])),
+    ]
+    batch = collate(samples, PAD)
+    assert batch.pixels is not None
+    assert len(batch.pixels) == 3
+    assert len(batch) == 5
+    assert batch.texts["words"].ids[:, 0].tolist() == [1, 2, 3, 4, 6]
+    assert batch.texts["words"].image.tolist() == [-1, 0, 0, -1, 2]
+    assert batch.texts["words"].rows_per_image is None
+    assert batch.target is not None
+    assert batch.target.tolist() == [5, IGNORE, IGNORE]
+    paired = collate([sample("a", Row([1])), sample("b", seen=False), sample("c", Row([2]))], PAD).texts["words"]
+    assert (paired.image.tolist(), paired.rows_per_image) == ([0, 1], 1)
+    packed = collate(samples, PAD, frozenset({"words"})).texts["words"]
+    assert packed.ids.tolist() == [[2, 3], [6, PAD], [4, 4], [1, PAD]]
+    assert packed.image.tolist() == [0, 2, -1, -1]
+
+
+def test_tags_and_views() -> None:
+    tagged = Encoded("a", PIXELS, tags=[1, 0, IGNORE], view=PIXELS[::-1])
+    batch = collate([tagged, Encoded("b", PIXELS, view=PIXELS), Encoded("c")], PAD)
+    assert batch.tags is not None
+    assert batch.tags.tolist() == [[1, 0, IGNORE], [IGNORE] * 3]
+    assert batch.views is not None
+    assert batch.views.shape == (2, 2, 2, 3)
+    assert batch.views[0].tolist() == PIXELS[::-1].tolist()
+    with pytest.raises(DataError, match="a second view for all of its pictures or for none"):
+        collate([tagged, Encoded("b", PIXELS)], PAD)
 
 
 def test_a_batch_moves_as_a_whole() -> None:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 def load(recipe: str, data: Sequence[str], captions: str | None, sets: Sequence[str]) -> Resolved[Recipe]:
     """The recipe that a command line asks for."""
     from tuwen.data import spec_of
-    from tuwen.recipe.schema import load_recipe
+    from tuwen.recipe.schema import data_kind, load_recipe
     from tuwen.recipe.settings import Setting
 
-    options = [Setting.given({"data": spec_of(data, captions)}, "--data")] if data or captions else []
+    wanted = [{"data": spec_of(data, captions, data_kind(recipe))}] if data or captions else []
+    options = [Setting.given(spec, "--data") for spec in wanted]
     return load_recipe(recipe, options, sets)
 
 

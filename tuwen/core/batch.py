@@ -69,12 +69,16 @@ class Batch:
     pixels: `[P, H, W, 3]` uint8 (normalised on the device, by the model), or None for text alone.
     texts: the streams, by name: `caption`, `retrieve`, `vqa`, ...
     target: `[P]` int64 class of each picture (-100 where unknown), or None.
+    tags: `[P, C]` int64, for each class whether it fits the picture: 1, 0, or -100 where unknown; or None.
+    views: `[P, H, W, 3]` uint8, each picture once more, otherwise augmented; or None.
     keys: the samples in the batch, for messages.
     """
 
     pixels: Tensor | None = None
     texts: dict[str, TextBatch] = field(default_factory=dict)
     target: Tensor | None = None
+    tags: Tensor | None = None
+    views: Tensor | None = None
     keys: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -89,9 +93,6 @@ class Batch:
         return self._map(Tensor.pin_memory)
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        return replace(
-            self,
-            pixels=None if self.pixels is None else change(self.pixels),
-            texts={name: text._map(change) for name, text in self.texts.items()},
-            target=None if self.target is None else change(self.target),
-        )
+        named = ((name, getattr(self, name)) for name in ("pixels", "target", "tags", "views"))
+        changed: dict[str, Any] = {name: None if value is None else change(value) for name, value in named}
+        return replace(self, texts={name: text._map(change) for name, text in self.texts.items()}, **changed)

@@ -19,11 +19,16 @@ Picture = NDArray[np.uint8] | bytes | Path
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A text about the picture. `canonical` marks the one wording that a captioner is expected to give word by word."""
+    """A text about the picture, or a text by itself where the sample has no picture.
+
+    `canonical` marks the one wording that a captioner is expected to give word by word. `whole` is false for a piece of
+    a longer text, which does not end where it stops.
+    """
 
     text: str
     language: str = "und"
     canonical: bool = False
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture and what is said about it. `key` names it in every message: a file, a row, a seed."""
+    """One picture and what is said about it. `key` names it in every message: a file, a row, a seed.
+
+    label: its one class. tags: all classes that fit it, which may be none; None where nobody has said.
+    """
 
     key: str
     image: Picture | None = None
@@ -54,6 +62,7 @@ class Sample:
     questions: tuple[Question, ...] = ()
     label: str | None = None
     boxes: tuple[Box, ...] = ()
+    tags: tuple[str, ...] | None = None
 
 
 @runtime_checkable

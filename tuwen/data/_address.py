@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tuwen.core.errors import DataError
-from tuwen.core.rooms import names
+from tuwen.core.rooms import find_part, names
 
 _TAR = re.compile(r"\.(tar|tgz|tar\.\w+)$", re.IGNORECASE)
 _TABLE = re.compile(r"\.(csv|tsv|jsonl|ndjson|json|parquet|txt)$", re.IGNORECASE)
 
 
-def spec_of(data: Sequence[str], captions: str | None = None) -> dict[str, Any]:
+def spec_of(data: Sequence[str], captions: str | None = None, kind: str | None = None) -> dict[str, Any]:
     """The data part that words on the command line mean, as a recipe would spell it (`{"kind": "folder", ...}`).
 
     Args:
@@ -22,10 +22,14 @@ def spec_of(data: Sequence[str], captions: str | None = None) -> dict[str, Any]:
             wrote, one on the hub (`owner/name`), or a part that needs no settings (`scenes`). Several tars are one data
             set; several of anything else are mixed.
         captions: the table that speaks of the folder.
+        kind: the part that the recipe reads from. One with a function `spec` says itself what words mean to it.
 
     Raises:
         DataError: a word means nothing that is there.
     """
+    own = getattr(find_part("data", kind), "spec", None) if kind is not None and captions is None else None
+    if own is not None:
+        return dict(own(list(data)))
     tars = [word for word in data if _is_tars(word)]
     others = [word for word in data if word not in tars]
     specs = [_spec(word) for word in others] + ([{"kind": "shards", "train": tars}] if tars else [])

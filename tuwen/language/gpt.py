@@ -1,6 +1,8 @@
-"""A causal Transformer (Radford et al. 2019, GPT-2): learned positions, pre-norm blocks, tied embeddings."""
+"""A causal Transformer (Radford et al. 2019, GPT-2): pre-norm blocks, tied embeddings, learned or rotary positions."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -12,15 +14,21 @@ from tuwen.language import LanguageContext, LanguageModel
 from tuwen.layers.attention import KeyValues
 from tuwen.layers.blocks import Block
 from tuwen.layers.init import initialise
+from tuwen.layers.rotary import Rotation
 
 
 class Config(PartConfig):
-    """width, depth, heads and mlp_ratio (hidden units over width) of the Transformer."""
+    """width, depth, heads and mlp_ratio (hidden units over width) of the Transformer.
+
+    positions: a `learned` vector for each place, or `rotary`: only how far two tokens are apart is told, which learns
+        faster what holds at any place of a text, such as copying.
+    """
 
     width: int = Field(default=192, ge=8)
     depth: int = Field(default=4, ge=1)
     heads: int = Field(default=3, ge=1)
     mlp_ratio: float = Field(default=4.0, gt=0)
+    positions: Literal["learned", "rotary"] = "learned"
 
 
 class GPT(LanguageModel):
@@ -30,9 +38,14 @@ class GPT(LanguageModel):
         super().__init__()
         if config.width % config.heads:
             raise RecipeError(f"language model gpt: heads {config.heads} does not divide width {config.width}.")
+        if config.positions == "rotary" and config.width // config.heads % 2:
+            each = config.width // config.heads
+            raise RecipeError(f"language model gpt: rotary positions need heads of an even width, not {each}.")
         self.width, self.max_length = config.width, context.max_length
         self.token = nn.Embedding(context.vocab_size, config.width)
-        self.position = nn.Embedding(context.max_length, config.width)
+        learned = config.positions == "learned"
+        self.position = nn.Embedding(context.max_length, config.width) if learned else None
+        self.head_width = config.width // config.heads
         self.blocks = nn.ModuleList(Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
         initialise(self, config.depth)
@@ -41,21 +54,26 @@ class GPT(LanguageModel):
         return self.token(ids)
 
     def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        x = embeddings + self.position(positions)
+        x, rotation = self._place(embeddings, positions)
         for block in self.blocks:
-            x = block(x, mask.unsqueeze(1))
+            x = block(x, mask.unsqueeze(1), rotation)
         return self.norm(x)
 
     def step(
         self, embeddings: Tensor, positions: Tensor, mask: Tensor, past: list[KeyValues] | None
     ) -> tuple[Tensor, list[KeyValues]]:
-        x = embeddings + self.position(positions)
+        x, rotation = self._place(embeddings, positions)
         now: list[KeyValues] = []
         for number, block in enumerate(self.blocks):
             assert isinstance(block, Block)
-            x, seen = block.step(x, mask.unsqueeze(1), None if past is None else past[number])
+            x, seen = block.step(x, mask.unsqueeze(1), None if past is None else past[number], rotation)
             now.append(seen)
         return self.norm(x), now
+
+    def _place(self, embeddings: Tensor, positions: Tensor) -> tuple[Tensor, Rotation | None]:
+        if self.position is None:
+            return embeddings, Rotation.of(positions, self.head_width)
+        return embeddings + self.position(positions), None
 
     def logits(self, hidden: Tensor) -> Tensor:
         return torch.nn.functional.linear(hidden, self.token.weight)

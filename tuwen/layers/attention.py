@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tuwen.layers.rotary import Rotation
+
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
     """`softmax(Q Kᵀ / √d) V` over the keys, for each query.
@@ -59,11 +61,29 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, past: KeyValues | None = None) -> tuple[Tensor, KeyValues]:
-        """Args: x `[B, N, D]`; mask as in `attention`; past: what was read before. Returns `[B, N, D]` and the past."""
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        past: KeyValues | None = None,
+        rotation: Rotation | None = None,
+    ) -> tuple[Tensor, KeyValues]:
+        """Let every token read those that it may see.
+
+        Args:
+            x: `[B, N, D]`.
+            mask: as in `attention`.
+            past: what was read before.
+            rotation: of the tokens in `x`, where positions are told by rotation.
+
+        Returns:
+            `[B, N, D]`, and the past with these tokens.
+        """
         rows, length, width = x.shape
         heads = self.qkv(x).view(rows, length, 3, self.heads, width // self.heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+        if rotation is not None:
+            query, key = rotation(query), rotation(key)
         now = KeyValues(key, value) if past is None else past.extend(key, value)
         seen = attention(query, now.key, now.value, mask)
         return self.out(seen.transpose(1, 2).reshape(rows, length, width)), now

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tuwen.layers.attention import CrossAttention, KeyValues, SelfAttention
+from tuwen.layers.rotary import Rotation
 
 
 class MLP(nn.Module):
@@ -30,13 +31,18 @@ class Block(nn.Module):
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp = MLP(width, ratio)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x `[B, N, D]`; mask bool, broadcastable to `[B, H, N, N]`. Returns `[B, N, D]`."""
-        return self.step(x, mask, None)[0]
+    def forward(self, x: Tensor, mask: Tensor | None = None, rotation: Rotation | None = None) -> Tensor:
+        """x `[B, N, D]`; mask bool, broadcastable to `[B, H, N, N]`; rotation as in `step`. Returns `[B, N, D]`."""
+        return self.step(x, mask, None, rotation)[0]
 
-    def step(self, x: Tensor, mask: Tensor | None, past: KeyValues | None) -> tuple[Tensor, KeyValues]:
-        """As `forward`, for tokens that come after those in `past`; also returns the past with them."""
-        mixed, now = self.attention(self.attention_norm(x), mask, past)
+    def step(
+        self, x: Tensor, mask: Tensor | None, past: KeyValues | None, rotation: Rotation | None = None
+    ) -> tuple[Tensor, KeyValues]:
+        """As `forward`, for tokens that come after those in `past`; also returns the past with them.
+
+        rotation: of the tokens in `x`, where positions are told by rotation.
+        """
+        mixed, now = self.attention(self.attention_norm(x), mask, past, rotation)
         x = x + mixed
         return x + self.mlp(self.mlp_norm(x)), now
 

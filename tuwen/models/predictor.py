@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -113,6 +114,24 @@ class Predictor:
                 found = self.forward(samples).logits(head, None if texts is None else STREAM).float().cpu()
                 parts.append(found[torch.tensor([n for group in groups for n in group]).argsort()])
         return torch.cat(parts) if parts else torch.empty(0, 0)
+
+    def nats(self, rows: Sequence[Row], pictures: Sequence[Picture | None]) -> list[Tensor]:
+        """How unlikely the language model finds each token that carries a loss, `-log p`: `[M]` for each row, float32.
+
+        Rows of about one length are computed together. pictures: what each row speaks of; all, or none at all.
+        """
+        order = sorted(range(len(rows)), key=lambda number: len(rows[number].ids))
+        found: dict[int, Tensor] = {}
+        with self.inference():
+            for numbers in _chunks(order, self.batch_size):
+                shown = [pictures[number] for number in numbers]
+                pixels = [None if picture is None else self.prepare(picture) for picture in shown]
+                samples = [Encoded("", p, {STREAM: [rows[n]]}) for n, p in zip(numbers, pixels, strict=True)]
+                predicted = self.forward(samples).predictions(STREAM)
+                losses = F.cross_entropy(predicted.logits.float(), predicted.targets, reduction="none").cpu()
+                counts = torch.bincount(predicted.rows.cpu(), minlength=len(numbers)).tolist()
+                found |= dict(zip(numbers, torch.split(losses, counts), strict=True))
+        return [found[number] for number in range(len(rows))]
 
     def write(
         self, prompts: Sequence[str], pictures: Sequence[Picture] | None = None, max_new_tokens: int = 64

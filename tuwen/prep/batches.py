@@ -23,40 +23,47 @@ class Encoded:
 
     pixels: `[H, W, 3]` uint8, or None for a text without a picture.
     rows: for each stream, the texts of this sample.
-    target: class of the picture, or None.
+    target: class of the picture, or None. tags: for each class whether it fits (1, 0, or `IGNORE`), or None.
+    view: the picture once more, otherwise augmented, or None.
     """
 
     key: str
     pixels: NDArray[np.uint8] | None = None
     rows: dict[str, list[Row]] = field(default_factory=dict)
     target: int | None = None
+    tags: Sequence[int] | None = None
+    view: NDArray[np.uint8] | None = None
 
 
 def collate(samples: Sequence[Encoded], pad: int, packed: frozenset[str] = frozenset()) -> Batch:
     """Put samples into one batch.
 
     Args:
-        samples: all with a picture, or all without.
+        samples: with a picture or without. Those without are texts by themselves: their rows have the picture -1.
         pad: the id that fills rows up.
-        packed: streams in which the texts of one picture share a row, each a segment of its own, because a language
-            model then reads the picture's prefix once for all of them.
+        packed: streams for a language model. The texts of one picture share a row, each a segment of its own, so that
+            the picture's prefix is read once for all of them. Texts without a picture share rows that are as long as
+            the longest of them, so that next to nothing is padding.
 
     Returns:
-        A batch whose rows are in the order of the samples; rows are padded to the longest row of their stream.
+        A batch whose rows are in the order of the samples (but for packed texts without a picture); rows are padded to
+        the longest row of their stream.
 
     Raises:
-        DataError: some samples have a picture and some have not.
+        DataError: some pictures have a second view and some have not.
     """
-    images = [sample.pixels for sample in samples if sample.pixels is not None]
-    if images and len(images) < len(samples):
-        blind = ", ".join(sample.key for sample in samples if sample.pixels is None)
-        raise DataError(f"a batch has pictures for all of its samples or for none, and there is none for {blind}.")
+    seen = [sample for sample in samples if sample.pixels is not None]
     streams = sorted({stream for sample in samples for stream in sample.rows})
-    targets = [sample.target for sample in samples]
+    targets = [sample.target for sample in seen]
+    views = [sample.view for sample in seen if sample.view is not None]
+    if views and len(views) < len(seen):
+        raise DataError("a batch has a second view for all of its pictures or for none.")
     return Batch(
-        pixels=torch.from_numpy(np.stack(images)) if images else None,
+        pixels=_stack([sample.pixels for sample in seen if sample.pixels is not None]),
         texts={stream: _collate_stream(samples, stream, pad, stream in packed) for stream in streams},
         target=None if all(target is None for target in targets) else _targets(targets),
+        tags=_tags([sample.tags for sample in seen]),
+        views=_stack(views),
         keys=tuple(sample.key for sample in samples),
     )
 
@@ -64,18 +71,41 @@ def collate(samples: Sequence[Encoded], pad: int, packed: frozenset[str] = froze
 def _collate_stream(samples: Sequence[Encoded], stream: str, pad: int, packed: bool) -> TextBatch:
     groups: list[list[Row]] = []
     owners: list[int] = []
-    for number, sample in enumerate(samples):
+    alone: list[Row] = []
+    pictures = 0
+    for sample in samples:
         rows = sample.rows.get(stream, [])
+        owner = -1 if sample.pixels is None else pictures
+        pictures += sample.pixels is not None
+        if packed and owner < 0:
+            alone += rows
+            continue
         row_groups = ([rows] if rows else []) if packed else [[row] for row in rows]
         groups += row_groups
-        owners += [number if sample.pixels is not None else -1] * len(row_groups)
-    rows_per_image = _uniform(owners, len(samples))
-    return _pad_groups(groups, owners, pad, rows_per_image)
+        owners += [owner] * len(row_groups)
+    filled = _fill(alone)
+    owners += [-1] * len(filled)
+    return _pad_groups([*groups, *filled], owners, pad, _uniform(owners, pictures))
+
+
+def _fill(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows in groups no longer than the longest row: each goes into the first that has room, long ones first."""
+    groups: list[list[Row]] = []
+    room: list[int] = []
+    longest = max((len(row.ids) for row in rows), default=0)
+    for row in sorted(rows, key=lambda row: -len(row.ids)):
+        place = next((place for place, left in enumerate(room) if left >= len(row.ids)), len(groups))
+        if place == len(groups):
+            groups.append([])
+            room.append(longest)
+        groups[place].append(row)
+        room[place] -= len(row.ids)
+    return groups
 
 
 def _uniform(owners: list[int], images: int) -> int | None:
     """K where each picture has exactly K rows, one picture's after the other's; else None."""
-    if not owners or len(owners) % images:
+    if not owners or not images or len(owners) % images:
         return None
     each = len(owners) // images
     return each if owners == [number for number in range(images) for _ in range(each)] else None
@@ -105,6 +135,18 @@ def _pad_groups(groups: list[list[Row]], owners: list[int], pad: int, rows_per_i
         target=None if all(row.target is None for row in rows) else _targets([row.target for row in rows]),
         rows_per_image=rows_per_image,
     )
+
+
+def _stack(pictures: Sequence[NDArray[np.uint8]]) -> Tensor | None:
+    return torch.from_numpy(np.stack(pictures)) if pictures else None
+
+
+def _tags(values: Sequence[Sequence[int] | None]) -> Tensor | None:
+    """`[P, C]`, or None where nothing is known."""
+    classes = next((len(value) for value in values if value is not None), 0)
+    if not classes:
+        return None
+    return torch.tensor([[IGNORE] * classes if value is None else list(value) for value in values], dtype=torch.int64)
 
 
 def _targets(values: Sequence[int | None]) -> Tensor:

@@ -1,10 +1,13 @@
-"""Texts to token ids and back: a byte-level BPE trained on the data, so that no script has an unknown character."""
+"""Texts to token ids and back: a byte-level BPE or single characters, learned from the data; none is ever unknown."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -15,6 +18,8 @@ PAD, BOS, EOS, SEP, MASK = "<pad>", "<bos>", "<eos>", "<sep>", "<mask>"
 SPECIAL = (PAD, BOS, EOS, SEP, MASK)
 WITHOUT_SPACES = "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]"
 """Characters of scripts that write no spaces between words: Han and kana."""
+BYTES = tuple(f"<0x{number:02X}>" for number in range(256))
+"""The tokens that a character is spelled with that has no token of its own."""
 CACHED = 2**16
 """Texts whose ids are remembered: prompts, questions and labels come again and again."""
 
@@ -22,6 +27,8 @@ CACHED = 2**16
 class TokenizerConfig(PartConfig):
     """How the tokenizer is made. It is trained on the run's own training texts.
 
+    unit: what a token is: a frequent piece of text (`subword`), or one `character`, white space and line ends included;
+        a character that is rare or new is then spelled in bytes.
     vocab_size: entries at most, the 256 bytes and the special tokens included.
     max_length: tokens of one text at most, special tokens included; what is over is cut, and counted by `data check`.
     sample: texts that the tokenizer is trained on at most.
@@ -30,6 +37,7 @@ class TokenizerConfig(PartConfig):
         whole sentences become tokens else, and a text of known words in a new order is unknown.
     """
 
+    unit: Literal["subword", "character"] = "subword"
     vocab_size: int = Field(default=8192, ge=300)
     max_length: int = Field(default=64, ge=4)
     sample: int = Field(default=200_000, ge=1)
@@ -38,7 +46,7 @@ class TokenizerConfig(PartConfig):
 
 
 class Tokenizer:
-    """A byte-level BPE with the special tokens `<pad> <bos> <eos> <sep> <mask>` (ids 0 to 4)."""
+    """Tokens of a text, and the special tokens `<pad> <bos> <eos> <sep> <mask>` (ids 0 to 4)."""
 
     pad, bos, eos, sep, mask = range(len(SPECIAL))
 
@@ -53,31 +61,16 @@ class Tokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
-        """Learn the merges from texts; the same texts give the same tokenizer.
+        """Learn the tokens from texts; the same texts give the same tokenizer.
 
         Raises:
             DataError: there is no text.
         """
-        from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
-        from tokenizers import Tokenizer as Backend
-
-        backend = Backend(models.BPE())
-        case = [normalizers.Lowercase()] if config.lowercase else []
-        backend.normalizer = normalizers.Sequence([normalizers.NFC(), *case, normalizers.Prepend(" ")])
-        split = [pre_tokenizers.Split(Regex(WITHOUT_SPACES), "isolated")] if config.split_chinese else []
-        backend.pre_tokenizer = pre_tokenizers.Sequence([*split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
-        backend.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(
-            vocab_size=config.vocab_size,
-            special_tokens=list(SPECIAL),
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-            show_progress=False,
-        )
         seen = list(texts)
         if not any(text.strip() for text in seen):
             raise DataError("the tokenizer has no text to learn from: check the caption column, or name a tokenizer.")
-        backend.train_from_iterator(seen, trainer)
-        return cls(backend, config.max_length)
+        learn = _subwords if config.unit == "subword" else _characters
+        return cls(learn(seen, config), config.max_length)
 
     @classmethod
     def load(cls, file: Path, max_length: int) -> Tokenizer:
@@ -115,8 +108,12 @@ class Tokenizer:
         return (text if normaliser is None else str(normaliser.normalize_str(text))).strip()
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids, without special tokens."""
-        return str(self.backend.decode(list(ids), skip_special_tokens=True)).strip()
+        """The text of token ids, without special tokens and without white space around it."""
+        return self.spell(ids).strip()
+
+    def spell(self, ids: Sequence[int]) -> str:
+        """The text of token ids as it stands, white space included: what a text goes on with."""
+        return str(self.backend.decode(list(ids), skip_special_tokens=True))
 
     def read(self, text: str) -> list[int]:
         """`<bos> text <eos>`, cut to `max_length`: how a text tower reads a text."""
@@ -129,3 +126,44 @@ class Tokenizer:
     def answer(self, text: str) -> list[int]:
         """`text <eos>`: what a language model is to say after a prompt."""
         return [*self.encode(text)[: self.max_length - 1], self.eos]
+
+
+def _subwords(texts: list[str], config: TokenizerConfig) -> Any:
+    """A byte-level BPE (Radford et al. 2019, GPT-2, section 2.2)."""
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    backend = Tokenizer(models.BPE())
+    backend.normalizer = normalizers.Sequence([*_spelling(config), normalizers.Prepend(" ")])
+    split = [pre_tokenizers.Split(Regex(WITHOUT_SPACES), "isolated")] if config.split_chinese else []
+    backend.pre_tokenizer = pre_tokenizers.Sequence([*split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.vocab_size,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(texts, trainer)
+    return backend
+
+
+def _characters(texts: list[str], config: TokenizerConfig) -> Any:
+    """The commonest characters, and bytes for all others: a BPE without merges."""
+    from tokenizers import Tokenizer, decoders, models, normalizers
+
+    spelling = normalizers.Sequence(_spelling(config))
+    counts = Counter(chain.from_iterable(spelling.normalize_str(text) for text in texts))
+    common = sorted(counts, key=lambda character: (-counts[character], character))
+    fixed = (*SPECIAL, *BYTES)
+    entries = (*fixed, *common[: config.vocab_size - len(fixed)])
+    backend = Tokenizer(models.BPE({entry: number for number, entry in enumerate(entries)}, [], byte_fallback=True))
+    backend.normalizer = spelling
+    backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    backend.add_special_tokens(list(SPECIAL))
+    return backend
+
+
+def _spelling(config: TokenizerConfig) -> list[Any]:
+    from tokenizers import normalizers
+
+    return [normalizers.NFC(), *([normalizers.Lowercase()] if config.lowercase else [])]

@@ -73,6 +73,16 @@ class Recipe(PartConfig):
     evaluate: EvaluateConfig = EvaluateConfig()
 
 
+def data_kind(name: str | Path) -> str | None:
+    """Which part a recipe reads its data from; None where it does not say so.
+
+    Raises:
+        RecipeError: there is no such recipe, or it cannot be read.
+    """
+    found, exact = read_file(find_recipe(name)).find(("data", "kind"))
+    return str(found.value) if exact else None
+
+
 def load_recipe(
     name: str | Path = "quickstart", options: Iterable[Setting] = (), sets: Iterable[str] = ()
 ) -> Resolved[Recipe]:

@@ -22,6 +22,8 @@ TASKS = {
     "vqa": Label("Question answering", "视觉问答"),
     "retrieve": Label("Retrieval", "图文检索"),
     "classify": Label("Classification", "图像分类"),
+    "causal_lm": Label("Reading on", "文本续写"),
+    "masked_lm": Label("Hidden words", "掩码填空"),
     "detect": Label("Detection", "目标检测"),
     "draw": Label("Drawing", "文生图"),
     "video": Label("Video", "视频理解"),
@@ -33,6 +35,7 @@ FLOORS = {
     "floor": Label("floor", "基线"),
     "chance": Label("chance", "随机猜测"),
     "majority": Label("majority", "多数类"),
+    "unigram": Label("frequency alone", "只凭频率"),
     "question_only": Label("question only", "只看问题"),
     "blind": Label("blind image", "遮住图片"),
 }
