@@ -47,7 +47,7 @@ def tokenizer() -> Tokenizer:
     return Tokenizer.train(texts, TokenizerConfig(vocab_size=400, max_length=40))
 
 
-def model(labels: int = 4, answers: int = 5, seed: int = 0, **changes: Any) -> VisionLanguageModel:
+def model(labels: int = 4, answers: int = 5, tags: int = 3, seed: int = 0, **changes: Any) -> VisionLanguageModel:
     """A random model, in evaluation mode. `changes` are settings beside or instead of those in `MODEL`."""
     torch.manual_seed(seed)
     context = ModelContext(
@@ -56,7 +56,7 @@ def model(labels: int = 4, answers: int = 5, seed: int = 0, **changes: Any) -> V
         std=(0.5, 0.5, 0.5),
         vocab_size=len(tokenizer()),
         max_length=tokenizer().max_length,
-        classes={"labels": labels, "answers": answers},
+        classes={"labels": labels, "answers": answers, "tags": tags},
     )
     return VisionLanguageModel(ModelConfig(**{**MODEL, **changes}), context).eval()
 

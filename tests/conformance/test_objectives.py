@@ -28,13 +28,19 @@ def terms(objective: Objective[Any]) -> list[Term[Any]]:
 
 
 def batch(objective: Objective[Any]) -> Batch:
-    """Four pictures with two texts each, in every stream that the terms read, with all that a text may carry."""
+    """Four pictures with two texts each, in every stream that the terms read, with all that they may carry."""
     made = tiny.batch(TEXTS, target=[0, 1, None, 3])
     text = made.texts["retrieve"]
     loss_mask = text.attention_mask & (torch.arange(text.ids.shape[1]) > 1)
     whole = replace(text, loss_mask=loss_mask, target=torch.tensor([0, 1, -100, 1, 0, 1, 0, 1]))
     streams = {getattr(term.config, "stream", None) for term in terms(objective)} - {None}
-    return replace(made, texts={stream: whole for stream in streams if stream is not None})
+    assert made.pixels is not None
+    return replace(
+        made,
+        texts={stream: whole for stream in streams if stream is not None},
+        tags=torch.tensor([[1, 0, 1], [0, 0, 1], [-100, -100, -100], [1, 1, -100]]),
+        views=made.pixels.flip(2),
+    )
 
 
 def model(objective: Objective[Any]) -> VisionLanguageModel:
@@ -135,6 +141,8 @@ def reordered(made: Batch, order: list[int]) -> Batch:
     """The same pictures, each with its two texts, in another order."""
     assert made.pixels is not None
     assert made.target is not None
+    assert made.tags is not None
+    assert made.views is not None
     rows = torch.tensor([2 * picture + text for picture in order for text in (0, 1)])
 
     def change(text: TextBatch) -> TextBatch:
@@ -149,7 +157,8 @@ def reordered(made: Batch, order: list[int]) -> Batch:
         )
 
     texts = {name: change(text) for name, text in made.texts.items()}
-    return replace(made, pixels=made.pixels[order], target=made.target[order], texts=texts)
+    pictures = {name: getattr(made, name)[order] for name in ("pixels", "target", "tags", "views")}
+    return replace(made, **pictures, texts=texts)
 
 
 def test_padding_and_the_order_of_the_samples_do_not_matter(objective: Objective[Any]) -> None:

@@ -45,6 +45,7 @@ class ModelConfig(PartConfig):
     temperature: where the learned temperature of that comparison begins.
     prefix: what the language model reads of a picture.
     heads: classifiers by name.
+    uncertainties: names of losses whose weights are learned, by an objective that says so (`joint`).
     freeze: parts that do not learn: `image`, `text`, `fusion`, `language`, `prefix`, `embedding`, `heads.NAME`. They
         compute as in use, without dropout, and their bytes stay as they are.
     lora: for a part, adapters that learn in its place.
@@ -58,6 +59,7 @@ class ModelConfig(PartConfig):
     temperature: float = Field(default=0.07, gt=0)
     prefix: PrefixConfig = PrefixConfig()
     heads: dict[str, HeadConfig] = {}
+    uncertainties: tuple[str, ...] = ()
     freeze: tuple[str, ...] = ()
     lora: dict[str, LoraConfig] = {}
 

@@ -60,7 +60,12 @@ class Forward:
     @property
     def image(self) -> Features:
         """Features of the pictures: tokens `[P, N, D]`, pooled `[P, D]`."""
-        return self._once(("image",), self._encode_image)
+        return self._once(("image",), lambda: self._encode_image(self.batch.pixels))
+
+    @property
+    def view(self) -> Features:
+        """Features of the pictures' other views, as `image`."""
+        return self._once(("view",), lambda: self._encode_image(self.batch.views))
 
     def text(self, stream: str) -> Features:
         """Features of a stream's texts: tokens `[R, L, D]`, pooled `[R, D]`."""
@@ -107,6 +112,8 @@ class Forward:
     def joined(self, stream: str, text: Features) -> Features:
         """As `fused`, but with other features of the stream's texts. Not remembered."""
         rows = self.stream(stream)
+        if (rows.image < 0).any():
+            raise DataError(f"some texts of {stream!r} have no picture that they could be joined with.")
         return self.model.require("fusion")(self.image, text, rows.image if rows.rows_per_image is None else None)
 
     def fused_pairs(self, stream: str, texts: Tensor, images: Tensor) -> Features:
@@ -130,10 +137,10 @@ class Forward:
                 self._memo[key] = compute()
         return self._memo[key]  # type: ignore[return-value]
 
-    def _encode_image(self) -> Features:
-        if self.batch.pixels is None:
+    def _encode_image(self, pixels: Tensor | None) -> Features:
+        if pixels is None:
             raise DataError("an objective asks for pictures, but the batch has none.")
-        return self.model.require("image_tower")(self.model.normalise(self.batch.pixels))
+        return self.model.require("image_tower")(self.model.normalise(pixels))
 
     def _compare(self, stream: str) -> Tensor:
         texts, images = self.text_embedding(stream), self.image_embedding
@@ -164,6 +171,7 @@ class Forward:
             prefix = pictures.shape[1]
             embeddings = torch.cat([pictures.to(embeddings.dtype), embeddings], 1)
             segments = F.pad(segments, (prefix, 0), value=PREFIX)
+            segments[:, :prefix][text.image < 0] = 0  # a text without a picture sees nothing there
         hidden = language(embeddings, positions_in(segments), causal_mask(segments))
         rows, places = text.loss_mask.nonzero(as_tuple=True)
         before = hidden[rows, places + prefix - 1]

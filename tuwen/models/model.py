@@ -67,6 +67,7 @@ class VisionLanguageModel(nn.Module):
         self._build_language(config, context)
         self._build_embedding(config)
         self.heads = nn.ModuleDict({name: self._build_head(name, head, context) for name, head in config.heads.items()})
+        self.log_variances = nn.ParameterDict({name: torch.zeros(()) for name in config.uncertainties})
         self._frozen = self._choose_what_learns(config)
 
     def train(self, mode: bool = True) -> Self:
@@ -128,6 +129,20 @@ class VisionLanguageModel(nn.Module):
         for module in modules:
             module.eval()
         return modules
+
+    def log_variance(self, name: str) -> Tensor:
+        """`log σ²` of a loss whose weight is learned, a scalar.
+
+        Raises:
+            RecipeError: the model was built without it.
+        """
+        if name not in self.log_variances:
+            there = ", ".join(self.log_variances) or "none"
+            raise RecipeError(
+                f"this model has no learned weight for the loss {name!r} (it has: {there}): "
+                "name it under model.uncertainties."
+            )
+        return self.log_variances[name]
 
     def _build_fusion(self, config: ModelConfig) -> Fusion | None:
         if config.fusion is None:

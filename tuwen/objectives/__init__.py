@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
@@ -21,14 +23,17 @@ from tuwen.models.forward import Forward
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveContext:
-    """What every objective may know of the run's tokenizer.
+    """What every objective may know of the run's tokenizer and of its training data.
 
     vocab_size: its entries. mask: the id that stands for a hidden token. special: the ids that are no part of a text.
+    counts: how often each class of a vocabulary (`labels`, `answers`, `tags`) occurs in training, in the order of its
+        numbers; empty where nobody counted, as in use.
     """
 
     vocab_size: int
     mask: int
     special: tuple[int, ...]
+    counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class ObjectiveConfig(PartConfig):
@@ -42,6 +47,9 @@ C = TypeVar("C", bound=ObjectiveConfig)
 
 class Objective(ABC, Generic[C]):
     """What a recipe names under `objectives`: one `Term`, or several that belong together."""
+
+    lacks: ClassVar[str] = "no task makes what it reads"
+    """What to say where the training data gives it nothing to learn from."""
 
     def __init__(self, config: C) -> None:
         self.config = config
@@ -73,6 +81,9 @@ class Term(Objective[C]):
     heads: ClassVar[Mapping[str, HeadConfig]] = {}
     """For each setting that names a head of the model: a head that would do."""
 
+    joins: ClassVar[bool] = False
+    """Whether it reads what other processes have, so that all must run it where one finds something in its batch."""
+
     def terms(self, name: str) -> dict[str, tuple[float, Term[Any]]]:
         return {name: (self.weight, self)}
 
@@ -84,3 +95,8 @@ class Term(Objective[C]):
 def rows(batch: Batch, stream: str) -> float:
     """How many texts a stream of the batch has."""
     return float(len(batch.texts[stream].ids)) if stream in batch.texts else 0.0
+
+
+def precise(logits: Tensor) -> Tensor:
+    """The same numbers in float32 at least: a logarithm of bf16 numbers is too coarse to learn from."""
+    return logits if logits.dtype == torch.float64 else logits.float()

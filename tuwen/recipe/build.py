@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -33,6 +33,7 @@ class System:
     """A model with its tokenizer, preprocessing, vocabularies and tasks: all that use needs.
 
     notes: what the recipe had to give up to fit its data, in sentences.
+    counts: how often each class of a vocabulary occurs in training; empty in use.
     """
 
     recipe: Recipe
@@ -42,6 +43,7 @@ class System:
     vocabulary: Vocabulary
     tasks: Mapping[str, Task]
     notes: tuple[str, ...] = ()
+    counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def encoder(self) -> Encoder:
@@ -86,7 +88,7 @@ def build_system(recipe: Recipe, data: Data, world: int = 1) -> System:
 
 def assemble(prepared: Prepared) -> System:
     """The model of a recipe that fits its data."""
-    system = _assemble(prepared.recipe, prepared.tokenizer, prepared.vocabulary, prepared.notes)
+    system = _assemble(prepared.recipe, prepared.tokenizer, prepared.vocabulary, prepared.notes, prepared.counts)
     unused = unused_parts(build_step(system), prepared.preview)
     if prepared.start is not None:
         return started(system, prepared.start, prepared.found.examples)
@@ -94,7 +96,7 @@ def assemble(prepared: Prepared) -> System:
         return system
     recipe = prepared.recipe.model_copy(update={"model": without(prepared.recipe.model, unused)})
     note = f"Left out of the model, because nothing else uses them: {', '.join(unused)}."
-    return _assemble(recipe, prepared.tokenizer, prepared.vocabulary, (*prepared.notes, note))
+    return _assemble(recipe, prepared.tokenizer, prepared.vocabulary, (*prepared.notes, note), prepared.counts)
 
 
 def started(system: System, start: Start, samples: Sequence[Sample]) -> System:
@@ -136,10 +138,16 @@ def _class_texts(system: System, head: str) -> list[list[str]]:
 
 def build_step(system: System) -> Step:
     """The model with its objectives."""
-    return Step(system.model, build_objectives(system.recipe, system.tokenizer))
+    return Step(system.model, build_objectives(system.recipe, system.tokenizer, system.counts))
 
 
-def _assemble(recipe: Recipe, tokenizer: Tokenizer, vocabulary: Vocabulary, notes: tuple[str, ...] = ()) -> System:
+def _assemble(
+    recipe: Recipe,
+    tokenizer: Tokenizer,
+    vocabulary: Vocabulary,
+    notes: tuple[str, ...] = (),
+    counts: Mapping[str, tuple[int, ...]] | None = None,
+) -> System:
     context = ModelContext(
         image_size=recipe.image.size,
         mean=recipe.image.mean,
@@ -159,4 +167,5 @@ def _assemble(recipe: Recipe, tokenizer: Tokenizer, vocabulary: Vocabulary, note
         vocabulary,
         build_tasks(recipe, tokenizer, vocabulary),
         notes,
+        counts or {},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from tuwen.core.sample import Sample
 from tuwen.prep.batches import Encoded, collate
 from tuwen.prep.images import ImagePrep
 from tuwen.tasks import WORDS, Task
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,28 @@ class Encoder:
         Raises:
             SampleError: its picture cannot be used.
         """
-        pixels = None if sample.image is None else self.images(sample.image, sample.key, rng if augment else None)
+        pixels = view = None
+        if sample.image is not None:
+            pixels = self.images(sample.image, sample.key, rng if augment else None)
+            view = self.images.view(sample.image, sample.key, rng) if augment else None
         rows: dict[str, list[Row]] = defaultdict(list)
-        for name, task in self.tasks.items():
+        asked = {name: task for name, task in self.tasks.items() if pixels is not None or not task.needs_picture}
+        for name, task in asked.items():
             rows[self.stream(name)] += task.encode(sample, rng)
-        targets = [target for task in self.tasks.values() if (target := task.target(sample)) is not None]
         return Encoded(
-            sample.key, pixels, {stream: found for stream, found in rows.items() if found}, next(iter(targets), None)
+            key=sample.key,
+            pixels=pixels,
+            rows={stream: found for stream, found in rows.items() if found},
+            target=_first(task.target(sample) for task in asked.values()),
+            tags=_first(task.tags(sample) for task in asked.values()),
+            view=view,
         )
 
     def collate(self, samples: Sequence[Encoded]) -> Batch:
         """Encoded samples as a batch."""
         return collate(samples, pad=self.pad, packed=frozenset({WORDS}))
+
+
+def _first(values: Iterable[T | None]) -> T | None:
+    """The first that is known."""
+    return next((value for value in values if value is not None), None)

@@ -60,9 +60,9 @@ class Fit:
         """The examples of the survey as some tasks encode them, with blank pictures in place of theirs."""
         size = self.encoder.images.config.size
         blank = np.zeros((size, size, 3), np.uint8)
-        seen = [replace(sample, image=blank) for sample in self.found.examples if sample.image is not None]
+        seen = [sample if sample.image is None else replace(sample, image=blank) for sample in self.found.examples]
         encode, rng = self.encoder.only(tasks), np.random.default_rng(0)
-        return encode.collate([encode(sample, rng) for sample in seen or self.found.examples])
+        return encode.collate([encode(sample, rng) for sample in seen])
 
     def recipe(self, vocabulary: Mapping[str, Collection[str]]) -> Recipe:
         """The recipe without what is left out, and without heads over a vocabulary that is empty then."""
@@ -87,7 +87,7 @@ class Fit:
 
     def _finds_rows(self, name: str, count: float) -> bool:
         return count > 0 or self._leave_out(
-            "objectives", name, "no position would carry a loss: no task makes what it reads"
+            "objectives", name, f"no position would carry a loss: {self.objectives[name].lacks}"
         )
 
     def _is_read(self, name: str) -> bool:
@@ -120,6 +120,7 @@ class Fit:
             "captions": any(sample.captions for sample in samples),
             "questions with answers": any(sample.questions for sample in samples),
             "labels": any(sample.label is not None for sample in samples),
+            "tags": any(sample.tags is not None for sample in samples),
             "boxes": any(sample.boxes for sample in samples),
         }
         there = ", ".join(what for what in has if has[what]) or "nothing but pictures"

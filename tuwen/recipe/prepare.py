@@ -22,7 +22,7 @@ from tuwen.recipe.usable import fill_batches, reasons
 from tuwen.tasks import Task, TaskContext
 
 Vocabulary = Mapping[str, tuple[str, ...]]
-"""The classes of heads, by name: `labels`, `answers`, and a text for each label as `text:LANGUAGE`."""
+"""The classes of heads, by name: `labels`, `answers`, `tags`, and a text for each label as `text:LANGUAGE`."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Prepared:
 
     recipe: without what was left out. found: what the training data has. start: the trained model to start from.
     trained_by: for each task, the objectives that find a loss in its rows; none where it only evaluates.
+    counts: how often each class of a vocabulary occurs in training, in the order of the vocabulary.
     preview: a batch of samples of each makeup, with blank pictures.
     left_out: the keys of tasks and objectives. notes: what was left out or changed, in sentences.
     """
@@ -40,6 +41,7 @@ class Prepared:
     start: Start | None
     tokenizer: Tokenizer
     vocabulary: Vocabulary
+    counts: Mapping[str, tuple[int, ...]]
     encoder: Encoder
     trained_by: Mapping[str, tuple[str, ...]]
     preview: Batch
@@ -71,7 +73,8 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     tokenizer = _tokenizer(recipe, found, start)
     vocabulary = _vocabulary(found, data)
     tasks = build_tasks(recipe, tokenizer, vocabulary)
-    fit = Fit(recipe, Encoder(tasks, images, tokenizer.pad), build_objectives(recipe, tokenizer), found)
+    counts = {name: tuple(often[word] for word in vocabulary[name]) for name, often in found.counts.items()}
+    fit = Fit(recipe, Encoder(tasks, images, tokenizer.pad), build_objectives(recipe, tokenizer, counts), found)
     if fit.left_out:
         notes += (f"Left out, because the training data has nothing for them: {', '.join(fit.left_out)}.",)
     return Prepared(
@@ -80,6 +83,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
         start=start,
         tokenizer=tokenizer,
         vocabulary=vocabulary,
+        counts=counts,
         encoder=fit.encoder,
         trained_by=fit.trained_by,
         preview=fit.batch(*fit.encoder.tasks),
@@ -96,13 +100,15 @@ def build_tasks(recipe: Recipe, tokenizer: Tokenizer, vocabulary: Vocabulary) ->
         for name, texts in vocabulary.items()
         if name.startswith("text:")
     }
-    context = TaskContext(tokenizer, labels, vocabulary["answers"], class_texts)
+    context = TaskContext(tokenizer, labels, vocabulary["answers"], class_texts, vocabulary.get("tags", ()))
     return {name: build_part("tasks", spec, context, f"tasks.{name}") for name, spec in recipe.tasks.items()}
 
 
-def build_objectives(recipe: Recipe, tokenizer: Tokenizer) -> dict[str, Objective[Any]]:
-    """The recipe's objectives."""
-    context = ObjectiveContext(len(tokenizer), tokenizer.mask, tuple(range(len(SPECIAL))))
+def build_objectives(
+    recipe: Recipe, tokenizer: Tokenizer, counts: Mapping[str, tuple[int, ...]]
+) -> dict[str, Objective[Any]]:
+    """The recipe's objectives. counts: of the classes of each vocabulary in training; `{}` where nobody counted."""
+    context = ObjectiveContext(len(tokenizer), tokenizer.mask, tuple(range(len(SPECIAL))), counts)
     specs = recipe.objectives.items()
     return {name: build_part("objectives", spec, context, f"objectives.{name}") for name, spec in specs}
 
@@ -115,4 +121,4 @@ def _tokenizer(recipe: Recipe, found: Survey, start: Start | None) -> Tokenizer:
 
 def _vocabulary(found: Survey, data: Data) -> Vocabulary:
     texts = {f"text:{language}": tuple(words.values()) for language, words in data.class_texts.items()}
-    return {"labels": data.labels or found.labels, "answers": found.answers, **texts}
+    return {"labels": data.labels or found.labels, "answers": found.answers, "tags": found.tags, **texts}

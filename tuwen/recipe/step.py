@@ -54,7 +54,8 @@ def _check_heads(path: str, term: Term[Any], model: VisionLanguageModel) -> None
         name = getattr(term.config, setting)
         if name not in model.heads:
             there = ", ".join(model.heads) or "none"
+            hidden = "" if like.hidden is None else f", hidden: {like.hidden}"
             raise RecipeError(
                 f"objectives.{path}: the model has no head {name!r} (its heads: {there}). Add it to model.heads, "
-                f"such as `{name}: {{reads: {like.reads}, classes: {like.classes}}}`."
+                f"such as `{name}: {{reads: {like.reads}, classes: {like.classes}{hidden}}}`."
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tuwen.core.errors import SampleError
@@ -17,7 +18,8 @@ OF_EACH_MAKEUP = 2
 class Survey:
     """What was found.
 
-    samples: how many were looked at. answers, labels: sorted, so that their numbers do not depend on the order.
+    samples: how many were looked at. answers, labels, tags: sorted, so that their numbers do not depend on the order.
+    counts: how often each of `answers`, `labels` and `tags` was found, by these names. whole: whether that was all.
     examples: a few samples of each makeup (with and without captions, questions, a label, ...), the rare ones too.
     broken: samples that could not be read.
     """
@@ -26,6 +28,9 @@ class Survey:
     texts: tuple[str, ...]
     answers: tuple[str, ...]
     labels: tuple[str, ...]
+    tags: tuple[str, ...]
+    counts: Mapping[str, Mapping[str, int]]
+    whole: bool
     examples: tuple[Sample, ...]
     broken: tuple[SampleError, ...]
 
@@ -33,11 +38,10 @@ class Survey:
 def survey(source: Source | Stream, texts: int) -> Survey:
     """Read samples until there are `texts` texts, or as many samples, or no more."""
     found: list[str] = []
-    answers: set[str] = set()
-    labels: set[str] = set()
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("answers", "labels", "tags")}
     examples: dict[tuple[bool, ...], list[Sample]] = defaultdict(list)
     broken: list[SampleError] = []
-    seen = 0
+    seen, whole = 0, True
     for outcome in spread(source):
         if isinstance(outcome, SampleError):
             broken.append(outcome)
@@ -45,17 +49,30 @@ def survey(source: Source | Stream, texts: int) -> Survey:
         seen += 1
         found += [caption.text for caption in outcome.captions]
         found += [text for question in outcome.questions for text in (question.text, question.answer)]
-        answers |= {question.answer for question in outcome.questions}
-        labels |= {outcome.label} if outcome.label is not None else set()
+        counts["answers"].update(question.answer for question in outcome.questions)
+        counts["labels"].update([] if outcome.label is None else [outcome.label])
+        counts["tags"].update(outcome.tags or ())
         alike = examples[_makeup(outcome)]
         if len(alike) < OF_EACH_MAKEUP:
             alike.append(outcome)
         if max(len(found), seen) >= texts:
+            whole = False
             break
     kept = tuple(sample for alike in examples.values() for sample in alike)
-    return Survey(seen, tuple(found), tuple(sorted(answers)), tuple(sorted(labels)), kept, tuple(broken))
+    words = {name: tuple(sorted(often)) for name, often in counts.items()}
+    return Survey(
+        samples=seen, texts=tuple(found), counts=counts, whole=whole, examples=kept, broken=tuple(broken), **words
+    )
 
 
 def _makeup(sample: Sample) -> tuple[bool, ...]:
     has_label = sample.label is not None
-    return sample.image is not None, bool(sample.captions), bool(sample.questions), has_label, bool(sample.boxes)
+    has_tags = sample.tags is not None
+    return (
+        sample.image is not None,
+        bool(sample.captions),
+        bool(sample.questions),
+        has_label,
+        has_tags,
+        bool(sample.boxes),
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,12 +26,14 @@ class TaskContext:
 
     tokenizer: of the run. labels, answers: the closed vocabularies of the training data.
     class_texts: for each language, a text that describes each label, for classification without training.
+    tags: the classes of which any number fits a picture.
     """
 
     tokenizer: Tokenizer
     labels: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     class_texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
 
 WORDS = "words"
@@ -47,6 +50,9 @@ class Task(ABC):
     needs: str
     """What a sample must have for this task, for messages: `a caption`."""
 
+    needs_picture: ClassVar[bool] = True
+    """Whether its rows are about a picture, so that a sample without one has none; False: they are read alone too."""
+
     @abstractmethod
     def finds(self, sample: Sample) -> bool:
         """Whether a sample has what this task needs, be it for training or only for evaluation."""
@@ -57,6 +63,10 @@ class Task(ABC):
 
     def target(self, sample: Sample) -> int | None:
         """The class of the picture, for tasks that have one."""
+        return None
+
+    def tags(self, sample: Sample) -> list[int] | None:
+        """For each tag of the training data whether it fits the picture, for tasks that ask; None where unknown."""
         return None
 
     @abstractmethod
