@@ -38,14 +38,17 @@ def train(
     resume: bool,
     asked: Mapping[str, Any] | None = None,
 ) -> Finished:
+    """Train the recipe that a command line asks for, as `run_recipe` does."""
+    return run_recipe(load(recipe, data, captions, sets), out or _folder(recipe), resume, asked)
+
+
+def run_recipe(resolved: Resolved[Recipe], run: Path, resume: bool, asked: Mapping[str, Any] | None = None) -> Finished:
     """Train, telling how it goes; leave the run's folder with everything in it. Exits with 130 if interrupted."""
     from tuwen.recipe.run import pretrain
     from tuwen.report.tables import metrics_table
     from tuwen.train.lines import SkippedList
     from tuwen.train.listeners import LogFile, ProgressBar, TensorBoard
 
-    run = out or _folder(recipe)
-    resolved = load(recipe, data, captions, sets)
     console = Console()
     listeners = [ProgressBar(console), TensorBoard(run / "tensorboard"), LogFile(run / "log.jsonl")]
     finished = pretrain(resolved, run, resume=resume, listeners=listeners, asked=asked)

@@ -41,7 +41,7 @@ def add_adapters(modules: Sequence[nn.Module], config: LoraConfig, where: str) -
     import peft
 
     for module in modules:
-        linear = _linear_layers(module)
+        linear = linear_layers(module)
         names = [name for name in linear if not config.targets or _ends(name, config.targets)]
         if not names:
             known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in linear})) or "none"
@@ -74,7 +74,7 @@ def merged_state(module: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-def _linear_layers(module: nn.Module) -> dict[str, nn.Module]:
+def linear_layers(module: nn.Module) -> dict[str, nn.Module]:
     """The layers that map one vector to another, but for those whose weight is also a table of embeddings."""
     from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer, its weight turned round
 

@@ -106,10 +106,12 @@ def started(system: System, start: Start, samples: Sequence[Sample]) -> System:
         RecipeError: a part has other settings than it was trained with.
     """
     carried = start.give(system.model, system.vocabulary)
-    for head in start.config.zero_shot:
+    notes = [carried.note(start.config.run)]
+    for head in (head for head in start.config.zero_shot if f"heads.{head}" in carried.new):
         begin_as_zero_shot(system.predictor(), head, _class_texts(system, head), samples)
+        notes.append(f"heads.{head} begins as the zero-shot classifier.")
     system.model.train()
-    return replace(system, notes=(*system.notes, carried.note(start.config.run)))
+    return replace(system, notes=(*system.notes, *notes))
 
 
 def load_system(folder: Path, recipe: Recipe) -> System:

@@ -18,6 +18,7 @@ from tuwen.recipe.schema import Recipe
 from tuwen.recipe.sources import Data
 from tuwen.recipe.start import Start
 from tuwen.recipe.survey import Survey, survey
+from tuwen.recipe.unseen import refuse_unseen_labels
 from tuwen.recipe.usable import fill_batches, reasons
 from tuwen.tasks import Task, TaskContext
 
@@ -60,7 +61,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
         world: processes that will train together.
 
     Raises:
-        DataError: no sample can be used, or too few.
+        DataError: no sample can be used, too few, or one of another split has a label that a head never learns.
         RecipeError: a task or an objective that is not optional would find no position with a loss.
         CheckpointError: there is no model to start from.
     """
@@ -75,6 +76,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     tasks = build_tasks(recipe, tokenizer, vocabulary)
     counts = {name: tuple(often[word] for word in vocabulary[name]) for name, often in found.counts.items()}
     fit = Fit(recipe, Encoder(tasks, images, tokenizer.pad), build_objectives(recipe, tokenizer, counts), found)
+    refuse_unseen_labels(recipe, data, found, fit.encoder.tasks)
     if fit.left_out:
         notes += (f"Left out, because the training data has nothing for them: {', '.join(fit.left_out)}.",)
     return Prepared(

@@ -41,7 +41,7 @@ class StartConfig(PartConfig):
     """A trained model to start from: its weights, tokenizer and preprocessing.
 
     run: the folder of the trained model.
-    zero_shot: heads over labels that begin as the zero-shot classifier of that model, and not with random weights.
+    zero_shot: heads over labels that begin as the zero-shot classifier of that model, where it has no such head itself.
     """
 
     run: Path

@@ -1,0 +1,64 @@
+"""`tuwen finetune`: go on from a trained model with one task."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PANEL = "Train"
+
+
+class Task(StrEnum):
+    """What to learn."""
+
+    classify = "classify"
+    vqa = "vqa"
+    caption = "caption"
+    retrieve = "retrieve"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    task: Annotated[Task, typer.Option(help="What to learn.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A folder of pictures, tars, or a data set of the hub; what the model was trained on if none."
+        ),
+    ] = None,
+    captions: Annotated[
+        str | None, typer.Option(help="The CSV, TSV, JSONL or Parquet file that speaks of them.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART", help="Parts that learn: head, image, text, fusion, ...; all learn if none."),
+    ] = None,
+    lora: Annotated[
+        int | None, typer.Option(min=1, metavar="RANK", help="Let low-rank adapters learn in place of the towers.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the new run; by default RUN-TASK.")] = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the new run's last checkpoint.")] = False,
+) -> None:
+    """Go on from a trained model with one task: all of it, its head alone, or through adapters.
+
+    tuwen finetune runs/mine --task classify --data photos/ --only head
+
+    It trains for five minutes unless told otherwise: --set train.epochs=10
+    """
+    from tuwen.cli._training import run_recipe
+    from tuwen.data import spec_of
+    from tuwen.recipe.finetune import finetune_recipe
+    from tuwen.recipe.library import RUN_RECIPE
+    from tuwen.recipe.schema import load_recipe
+
+    folder = out or run.with_name(f"{run.resolve().name}-{task.value}")
+    if resume and (folder / RUN_RECIPE).exists():
+        resolved = load_recipe(folder, sets=sets or ())
+    else:
+        spec = spec_of(data or [], captions) if data or captions else None
+        resolved = finetune_recipe(run, task.value, data=spec, only=only or (), lora=lora, sets=sets or ())
+    run_recipe(resolved, folder, resume)
