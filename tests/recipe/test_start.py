@@ -103,8 +103,8 @@ def test_a_head_begins_as_the_zero_shot_classifier(tiny_run: Path) -> None:
 
 
 def test_zero_shot_needs_a_plain_head_on_pictures(tiny_run: Path) -> None:
-    with pytest.raises(RecipeError, match="start.zero_shot: no task classifies by the head 'label'"):
-        system(tiny_run, f"model.heads.label={HEADS['label']}", "start.zero_shot=[label]")
+    with pytest.raises(RecipeError, match="start.zero_shot: no task classifies by the head 'other'"):
+        system(tiny_run, f"model.heads.other={HEADS['label']}", "start.zero_shot=[other]")
     head = "model.heads.label={reads: image, classes: labels, hidden: 8}"
     with pytest.raises(RecipeError, match="must read `image`, without a hidden layer"):
         system(tiny_run, *BY_HEAD, head, "start.zero_shot=[label]")
