@@ -1,74 +1,196 @@
-"""Decoding with a language model and its KV cache."""
+"""What a language model says after prompts: greedily, by nucleus sampling, or by beam search; and how likely it is.
+
+Prompts are embeddings, so that pictures may stand anywhere among the words. What a row says does not depend on the
+rows that are computed with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from tuwen.language import PREFIX, LanguageModel, causal_mask, positions_in
+from tuwen.core.rooms import PartConfig
+from tuwen.language import LanguageModel
+from tuwen.models.beam import Beams
+from tuwen.models.reading import Reader
+
+Ended = Callable[[Sequence[int]], bool]
+"""Whether the tokens that a row has said so far are all that is wanted (they hold a stop string)."""
+
+
+class Decoding(PartConfig):
+    """How tokens are chosen: the likeliest each time, or as these settings say.
+
+    max_new_tokens: at most so many are said.
+    beams: hypotheses that are followed at a time (beam search); 1 follows the likeliest token alone.
+    length_penalty: hypotheses are compared by log-probability over length to this power; 0 prefers short ones.
+    top_p: draw from the likeliest tokens that have this probability together (Holtzman et al. 2020, arXiv:1904.09751,
+        section 3.1); None does not draw.
+    temperature: logits are divided by it before drawing.
+    seed: of what is drawn.
+    """
+
+    max_new_tokens: int = Field(default=64, ge=0)
+    beams: int = Field(default=1, ge=1)
+    length_penalty: float = 1.0
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    temperature: float = Field(default=1.0, gt=0)
+    seed: int = Field(default=0, ge=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What a row said. log_probabilities: of each of its ids; whole: whether it came to an end by itself."""
+
+    ids: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    whole: bool
+
+    @property
+    def log_probability(self) -> float:
+        """Of all its ids together."""
+        return sum(self.log_probabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One token of one row, as soon as it is chosen, or None for the end token. whole: the row has come to its end."""
+
+    row: int
+    token: int | None
+    log_probability: float
+    whole: bool
+
+
+def never(said: Sequence[int]) -> bool:
+    """Nothing ends a row but its end token."""
+    return False
 
 
 @torch.inference_mode()
 def generate(
-    language: LanguageModel,
-    prompts: Sequence[Sequence[int]],
-    *,
-    eos: int,
-    pad: int,
-    max_new_tokens: int,
-    prefix: Tensor | None = None,
-) -> list[list[int]]:
-    """Greedy continuation of each prompt until `eos`, in one batch; rows that are done leave it.
+    language: LanguageModel, prompts: Sequence[Tensor], eos: int, how: Decoding, ended: Ended = never
+) -> list[Continuation]:
+    """What the language model says after each prompt, in one batch; rows that are done leave it.
 
-    A row also ends where the language model cannot read on (its `max_length`).
+    A row ends at `eos` (which is not part of what it says), where `ended` says so, after `max_new_tokens`, or where the
+    language model cannot read on (its `max_length`).
 
     Args:
         language: any language model.
-        prompts: B prompts of token ids, of any lengths.
-        eos, pad: the ids that end and fill a row.
-        max_new_tokens: at most so many tokens are added.
-        prefix: `[B, P, D]`, the picture that each prompt speaks of.
+        prompts: B rows of embeddings, `[L, D]` each.
+        eos: the id that ends a row.
+        how: how tokens are chosen.
+        ended: told all that a row has said, whether it is to end.
+    """
+    if how.beams > 1:
+        beams = Beams(language, prompts, eos, how.beams, how.length_penalty, ended)
+        return [Continuation(*found) for found in beams.search(how.max_new_tokens)]
+    texts: list[list[Said]] = [[] for _ in prompts]
+    for step in stream(language, prompts, eos, how, ended):
+        for said in step:
+            texts[said.row].append(said)
+    return [_joined(text) for text in texts]
+
+
+def _joined(text: Sequence[Said]) -> Continuation:
+    spoken = [said for said in text if said.token is not None]
+    ids = tuple(said.token for said in spoken if said.token is not None)
+    return Continuation(ids, tuple(said.log_probability for said in spoken), bool(text) and text[-1].whole)
+
+
+def stream(
+    language: LanguageModel, prompts: Sequence[Tensor], eos: int, how: Decoding, ended: Ended = never
+) -> Iterator[list[Said]]:
+    """As `generate` without beams, a step at a time: the next token of each row that is not done yet."""
+    if not how.max_new_tokens:
+        return
+    with torch.inference_mode():
+        reader = Reader(language, prompts)
+    choose = _Chooser(how, len(prompts))
+    active = list(range(len(prompts)))
+    texts: list[list[int]] = [[] for _ in prompts]
+    for number in range(how.max_new_tokens):
+        with torch.inference_mode():
+            scores = reader.log_probabilities()
+            tokens = choose(scores, active)
+            found = scores.gather(1, tokens[:, None])[:, 0].tolist()
+        step = []
+        for row, token, score in zip(active, tokens.tolist(), found, strict=True):
+            if token != eos:
+                texts[row].append(token)
+            step.append(Said(row, None if token == eos else token, score, token == eos or ended(texts[row])))
+        yield step
+        going = torch.tensor([not said.whole for said in step], device=tokens.device) & ~reader.full
+        if number + 1 == how.max_new_tokens or not going.any():
+            return
+        with torch.inference_mode():
+            if not going.all():
+                kept = going.nonzero()[:, 0]
+                reader.select(kept)
+                tokens, active = tokens[kept], [active[place] for place in kept.tolist()]
+            reader.read(tokens)
+
+
+class _Chooser:
+    """Chooses each row's next token; what is drawn for a row depends on the seed and the row's number alone."""
+
+    def __init__(self, how: Decoding, rows: int) -> None:
+        self.how = how
+        self.generators = [torch.Generator().manual_seed((how.seed << 20) + row) for row in range(rows)]
+
+    def __call__(self, scores: Tensor, rows: Sequence[int]) -> Tensor:
+        """`[B, V]` → `[B]`."""
+        if self.how.top_p is None:
+            return scores.argmax(-1)
+        draws = [float(torch.rand((), generator=self.generators[row], dtype=torch.float64)) for row in rows]
+        return nucleus(scores / self.how.temperature, self.how.top_p, torch.tensor(draws, device=scores.device))
+
+
+def nucleus(logits: Tensor, top_p: float, draws: Tensor) -> Tensor:
+    """Draw from the fewest likeliest tokens whose probabilities add up to `top_p`.
+
+    Args:
+        logits: `[B, V]`.
+        top_p: of all probability.
+        draws: `[B]` in [0, 1); the token whose share of the nucleus a draw falls into is taken.
 
     Returns:
-        The new token ids of each prompt, without `eos`.
+        `[B]` tokens.
     """
-    device = next(language.parameters()).device
-    embeddings, segments = _prompt(language, prompts, prefix, pad, device)
-    hidden, past = language.step(embeddings, positions_in(segments), causal_mask(segments), None)
-    lengths = (segments != 0).sum(1)
-    last = hidden[torch.arange(len(prompts), device=device), lengths - 1]
-    seen = segments != 0
-    active = torch.arange(len(prompts), device=device)
-    texts: list[list[int]] = [[] for _ in prompts]
-    for number in range(max_new_tokens):
-        chosen = language.logits(last).argmax(-1)
-        said = chosen != eos
-        for row, token in zip(active[said].tolist(), chosen[said].tolist(), strict=True):
-            texts[row].append(token)
-        going = said & (lengths < language.max_length)
-        if not going.any() or number + 1 == max_new_tokens:
-            break
-        if not going.all():
-            active, chosen, seen, lengths = active[going], chosen[going], seen[going], lengths[going]
-            kept = going.nonzero().squeeze(1)
-            past = [layer.select(kept) for layer in past]
-        seen = torch.cat([seen, seen.new_ones(len(seen), 1)], 1)
-        hidden, past = language.step(language.embed(chosen[:, None]), lengths[:, None], seen[:, None], past)
-        last, lengths = hidden[:, 0], lengths + 1
-    return texts
+    shares, order = logits.double().softmax(-1).sort(dim=-1, descending=True, stable=True)
+    until = shares.cumsum(-1)
+    inside = until - shares < top_p
+    total = (shares * inside).sum(-1)
+    place = (until <= (draws * total)[:, None]).sum(-1).minimum(inside.sum(-1) - 1)
+    return order.gather(1, place[:, None])[:, 0]
 
 
-def _prompt(
-    language: LanguageModel, prompts: Sequence[Sequence[int]], prefix: Tensor | None, pad: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """The prompts behind their prefixes, padded behind: embeddings `[B, L, D]` and segments `[B, L]`."""
-    longest = max(len(prompt) for prompt in prompts)
-    ids = torch.tensor([[*prompt, *[pad] * (longest - len(prompt))] for prompt in prompts], device=device)
-    segments = torch.tensor([[1] * len(p) + [0] * (longest - len(p)) for p in prompts], device=device)
-    embeddings = language.embed(ids)
-    if prefix is None:
-        return embeddings, segments
-    before = torch.full(prefix.shape[:2], PREFIX, device=device)
-    return torch.cat([prefix.to(embeddings.dtype), embeddings], 1), torch.cat([before, segments], 1)
+@torch.inference_mode()
+def score(
+    language: LanguageModel, prompts: Sequence[Tensor], candidates: Sequence[Sequence[Sequence[int]]]
+) -> list[list[float]]:
+    """The log-probability of each of a prompt's candidates as what comes next; each prompt is read once.
+
+    Args:
+        language: any language model.
+        prompts: B rows of embeddings, `[L, D]` each.
+        candidates: for each prompt, texts of token ids, none empty.
+    """
+    reader = Reader(language, prompts)
+    counts = [len(texts) for texts in candidates]
+    device = reader.last.device
+    reader.select(torch.arange(len(prompts), device=device).repeat_interleave(torch.tensor(counts, device=device)))
+    texts = [torch.tensor(text, device=device) for own in candidates for text in own]
+    tokens = torch.nn.utils.rnn.pad_sequence(texts, batch_first=True)
+    lengths = torch.tensor([len(text) for text in texts], device=device)
+    first = reader.last[:, None]
+    rest = reader.read_all(tokens[:, :-1], lengths - 1) if tokens.shape[1] > 1 else first[:, :0]
+    scores = language.logits(torch.cat([first, rest], 1)).float().log_softmax(-1).gather(2, tokens[:, :, None])[..., 0]
+    there = torch.arange(tokens.shape[1], device=device) < lengths[:, None]
+    found = iter(torch.where(there, scores, 0).sum(1).tolist())
+    return [[next(found) for _ in range(count)] for count in counts]

@@ -19,7 +19,7 @@ from torch import Tensor
 from tuwen.core.batch import Row
 from tuwen.core.sample import Picture
 from tuwen.models.forward import Forward
-from tuwen.models.generate import generate
+from tuwen.models.generate import Decoding, generate
 from tuwen.models.model import VisionLanguageModel
 from tuwen.prep.batches import Encoded, collate
 from tuwen.prep.images import ImagePrep
@@ -141,22 +141,19 @@ class Predictor:
         A picture given for several prompts (the same object) is encoded once.
         """
         language = self.model.require("language")
-        found: list[str] = []
+        how, found = Decoding(max_new_tokens=max_new_tokens), list[str]()
         with self.inference():
             for numbers in _chunks(range(len(prompts)), self.batch_size):
-                texts = generate(
-                    language,
-                    [self.tokenizer.prompt(prompts[number]) for number in numbers],
-                    eos=self.tokenizer.eos,
-                    pad=self.tokenizer.pad,
-                    max_new_tokens=max_new_tokens,
-                    prefix=None if pictures is None else self._prefix([pictures[number] for number in numbers]),
-                )
-                found += [self.tokenizer.decode(ids) for ids in texts]
+                ids = [torch.tensor(self.tokenizer.prompt(prompts[n]), device=self.device) for n in numbers]
+                rows = [language.embed(row) for row in ids]
+                if pictures is not None:
+                    prefixes = self.prefixes([pictures[number] for number in numbers])
+                    rows = [torch.cat([seen.to(row.dtype), row]) for seen, row in zip(prefixes, rows, strict=True)]
+                found += [self.tokenizer.decode(said.ids) for said in generate(language, rows, self.tokenizer.eos, how)]
         return found
 
-    def _prefix(self, pictures: Sequence[Picture]) -> Tensor:
-        """Each picture's prefix, `[P, prefix, D]`."""
+    def prefixes(self, pictures: Sequence[Picture]) -> Tensor:
+        """Each picture as the language model reads it, `[P, prefix, D]`; call it inside `inference`."""
         groups = _by_picture(pictures, range(len(pictures)))
         prefix = self.model.require("prefix")
         shown = [pictures[group[0]] for group in groups]

@@ -102,6 +102,12 @@ class Tokenizer:
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self.backend.encode(text, add_special_tokens=False).ids)
 
+    def piece(self, text: str) -> list[int]:
+        """Token ids of words that follow a picture or other words; where words bring their space, none is doubled."""
+        normaliser = self.backend.normalizer
+        spaced = normaliser is not None and str(normaliser.normalize_str("a")).startswith(" ")
+        return self.encode(text.strip() if spaced else text)
+
     def normalise(self, text: str) -> str:
         """The text as the tokenizer reads it: what `decode` gives back for its ids."""
         normaliser = self.backend.normalizer

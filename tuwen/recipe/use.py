@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from tuwen.core.errors import RecipeError
+from tuwen.core.rooms import validate
 from tuwen.core.sample import Picture
+from tuwen.models.generate import Decoding
+from tuwen.models.prompts import Prompt, Writer
 from tuwen.recipe.build import System
 from tuwen.recipe.run import load_run
 from tuwen.tasks import Task
@@ -66,6 +69,41 @@ class Model:
         similarity = self.embed_images(_many(pictures)) @ self.embed_texts(list(texts.values())).T
         return _like(pictures, [names[number] for number in similarity.argmax(-1).tolist()])
 
+    def generate(
+        self, prompts: Prompt | Sequence[Prompt], *, stop: str | Sequence[str] = (), **how: Any
+    ) -> str | list[str]:
+        """What the language model says after a prompt, or after each of several.
+
+            model.generate([Path("dax.png"), "this is a dax. ", Path("wug.png"), "this is a wug. ", new, "this is a"])
+
+        Args:
+            prompts: words (`str`) and pictures (`Path`, bytes or arrays) in any order and number; or a list of such
+                prompts, which are computed together.
+            stop: strings before which a text ends.
+            how: of `tuwen.models.generate.Decoding`: `max_new_tokens`, `beams`, `top_p`, `temperature`, `seed`, ...
+
+        Raises:
+            RecipeError: the model has no language model, or there is no such setting.
+            DataError: a prompt is longer than the language model can read.
+        """
+        several, many = _prompts(prompts)
+        decoding = validate(Decoding, how, "generate")
+        found = [said.text for said in self.writer.generate(many, decoding, _stops(stop))]
+        return found if several else found[0]
+
+    def stream(self, prompt: Prompt, *, stop: str | Sequence[str] = (), **how: Any) -> Iterator[str]:
+        """What the language model says after one prompt, in pieces as they are chosen; settings as in `generate`."""
+        return self.writer.stream(prompt, validate(Decoding, how, "stream"), _stops(stop))
+
+    def score(self, prompt: Prompt, candidates: Sequence[str]) -> list[float]:
+        """The log-probability of each candidate as what follows the prompt; `e` to it is a share of all that could."""
+        return self.writer.score([prompt], [candidates])[0]
+
+    @property
+    def writer(self) -> Writer:
+        """The language model with its tokenizer, for prompts in batches, log-probabilities and scores."""
+        return Writer(self.predictor)
+
     def embed_images(self, pictures: Pictures) -> Tensor:
         """`[P, E]` of unit length, to be compared with those of texts."""
         return self.predictor.embed_images(_many(pictures))
@@ -89,6 +127,16 @@ def load(run: str | Path) -> Model:
         CheckpointError: there is none, or it is incomplete or changed.
     """
     return Model(load_run(Path(run)))
+
+
+def _prompts(prompts: Prompt | Sequence[Prompt]) -> tuple[bool, list[Prompt]]:
+    """Whether there are several prompts, and each of them."""
+    several = bool(prompts) and all(isinstance(prompt, list | tuple) for prompt in prompts)
+    return several, list(prompts) if several else [prompts]  # type: ignore[arg-type, list-item]
+
+
+def _stops(stop: str | Sequence[str]) -> tuple[str, ...]:
+    return (stop,) if isinstance(stop, str) else tuple(stop)
 
 
 def _several(pictures: Pictures) -> bool:

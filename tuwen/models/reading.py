@@ -1,0 +1,79 @@
+"""A language model that reads prompts and goes on reading, with the keys and values of all that it has read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from tuwen.core.errors import DataError
+from tuwen.language import LanguageModel, causal_mask
+
+
+class Reader:
+    """Rows of different lengths, each read to its own end.
+
+    Args:
+        language: any language model.
+        prompts: B rows of embeddings, `[L, D]` each with a length of its own: words, and pictures where they stand.
+
+    Attributes:
+        last: `[B, D]`, the hidden state at the end of each row, from which the next token follows.
+        lengths: `[B]` int64, tokens of each row.
+
+    Raises:
+        DataError: a prompt is empty, or longer than the language model can read.
+    """
+
+    def __init__(self, language: LanguageModel, prompts: Sequence[Tensor]) -> None:
+        device = next(language.parameters()).device
+        self.language = language
+        self.lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
+        longest = int(self.lengths.max())
+        if int(self.lengths.min()) < 1 or longest > language.max_length:
+            raise DataError(
+                f"a prompt has {longest} tokens with its pictures, and this language model reads 1 to "
+                f"{language.max_length}: shorten it, or use fewer pictures."
+            )
+        embeddings = torch.nn.utils.rnn.pad_sequence([prompt.to(device) for prompt in prompts], batch_first=True)
+        places = torch.arange(longest, device=device).expand(len(prompts), -1)
+        self.seen = places < self.lengths[:, None]
+        mask = causal_mask(self.seen.long())
+        hidden, self.past = language.step(embeddings, torch.where(self.seen, places, 0), mask, None)
+        self.last = hidden[torch.arange(len(prompts), device=device), self.lengths - 1]
+
+    @property
+    def full(self) -> Tensor:
+        """`[B]` bool: the rows that have no room for a further token."""
+        return self.lengths >= self.language.max_length
+
+    def log_probabilities(self) -> Tensor:
+        """Of each token to come next, `[B, V]` float32."""
+        return self.language.logits(self.last).float().log_softmax(-1)
+
+    def select(self, rows: Tensor) -> None:
+        """Go on with some of the rows `[K]` only, in a new order; a row may be taken several times."""
+        self.past = [layer.select(rows) for layer in self.past]
+        self.seen, self.lengths, self.last = self.seen[rows], self.lengths[rows], self.last[rows]
+
+    def read(self, tokens: Tensor) -> None:
+        """Read one more token in each row, `[B]`; none may be full."""
+        self.last = self.read_all(tokens[:, None], torch.ones_like(tokens))[:, 0]
+
+    def read_all(self, tokens: Tensor, counts: Tensor) -> Tensor:
+        """Read several more tokens in each row: the first `counts` `[B]` of `tokens` `[B, T]`.
+
+        Returns:
+            The hidden state after each of them, `[B, T, D]`; `last` stays as it is.
+        """
+        rows, length = tokens.shape
+        offsets = torch.arange(length, device=tokens.device)
+        there = offsets < counts[:, None]
+        before = self.seen[:, None].expand(-1, length, -1)
+        among = (offsets[:, None] >= offsets).expand(rows, -1, -1) & (there[:, None] | (offsets[:, None] == offsets))
+        places = torch.where(there, self.lengths[:, None] + offsets, 0)
+        mask = torch.cat([before, among], 2)
+        hidden, self.past = self.language.step(self.language.embed(tokens), places, mask, self.past)
+        self.seen, self.lengths = torch.cat([self.seen, there], 1), self.lengths + counts
+        return hidden
