@@ -14,6 +14,13 @@ from tuwen.core.errors import DataError, SampleError
 from tuwen.core.sample import Sample, Source, Stream
 from tuwen.prep.order import permute
 
+_PRECISION = 10_000
+
+
+def whole_weights(shares: Sequence[float]) -> list[int]:
+    """Whole numbers in the proportion of positive ones, to a ten-thousandth."""
+    return [max(1, round(share / sum(shares) * _PRECISION)) for share in shares]
+
 
 class Interleaving:
     """Items of K queues in one endless order, in which each queue is at any time within an item of its share or so.

@@ -26,6 +26,16 @@ def looks_like_picture(text: str) -> bool:
     return has_picture_suffix(re.sub(r"#\d+$", "", text))
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures in a folder and below, as paths from it, in order; hidden ones are left out."""
+    found = []
+    for place, inside, files in os.walk(folder):
+        inside[:] = sorted(name for name in inside if not name.startswith((".", "__MACOSX")))
+        names = sorted(name for name in files if has_picture_suffix(name) and not name.startswith("."))
+        found += [Path(os.path.relpath(os.path.join(place, name), folder)) for name in names]
+    return found
+
+
 class PictureFinder:
     """Finds the files of pictures that a table names.
 

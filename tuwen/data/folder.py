@@ -7,7 +7,6 @@ the name of the subfolder is the class. Subfolders (or tables) called train, val
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ import pyarrow as pa
 from tuwen.core.errors import DataError
 from tuwen.data import NotedSplits
 from tuwen.data._columns import TableConfig
-from tuwen.data._pictures import SUFFIXES, PictureFinder, has_picture_suffix
+from tuwen.data._pictures import SUFFIXES, PictureFinder, pictures_in
 from tuwen.data._splits import build_splits
 from tuwen.data._tables.encoding import find_encoding
 from tuwen.data._tables.files import best_known, find_tables, read_table
@@ -125,7 +124,7 @@ def _without_table(folder: Path, config: Config) -> NotedSplits:
     """
     _refuse_columns(folder, config)
     places = _split_folders(folder)
-    pictures = {name: _pictures(place) for name, place in places.items()} if places else {None: _pictures(folder)}
+    pictures = {name: pictures_in(place) for name, place in places.items()} if places else {None: pictures_in(folder)}
     every = [(places.get(name or "", folder), picture) for name, found in pictures.items() for picture in found]
     if not every:
         raise DataError(f"{folder}: no pictures in it ({', '.join(SUFFIXES)}).")
@@ -157,16 +156,6 @@ def _refuse_columns(folder: Path, config: Config) -> None:
         raise DataError(
             f"{folder}: `{given[0]}` is set, and there is no table in the folder; name one with `captions`."
         )
-
-
-def _pictures(folder: Path) -> list[Path]:
-    """The pictures in a folder and below, as paths from it, in order; hidden ones are left out."""
-    found = []
-    for place, inside, files in os.walk(folder):
-        inside[:] = sorted(name for name in inside if not name.startswith((".", "__MACOSX")))
-        names = sorted(name for name in files if has_picture_suffix(name) and not name.startswith("."))
-        found += [Path(os.path.relpath(os.path.join(place, name), folder)) for name in names]
-    return found
 
 
 def _rows(folder: Path, pictures: list[Path], column: str) -> Rows:

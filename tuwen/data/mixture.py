@@ -11,9 +11,7 @@ from tuwen.core.errors import DataError
 from tuwen.core.rooms import PartConfig, build_part
 from tuwen.core.sample import Source, Splits, Stream
 from tuwen.data import DataContext, NotedSplits
-from tuwen.data._mixing import ChainedStream, MixedSource, MixedStream
-
-_PRECISION = 10_000
+from tuwen.data._mixing import ChainedStream, MixedSource, MixedStream, whole_weights
 
 
 class Config(PartConfig):
@@ -88,12 +86,10 @@ def _mix(config: Config, split: str, members: Mapping[str, Source | Stream], con
 
 
 def _weights(config: Config, sizes: Mapping[str, int]) -> list[int]:
-    """Whole numbers in the asked proportion, to a ten-thousandth."""
     if isinstance(config.weights, dict):
         shares = {name: config.weights[name] for name in sizes}
     elif config.weights == "even":
         shares = dict.fromkeys(sizes, 1.0)
     else:
         shares = {name: size ** (1 / config.temperature) for name, size in sizes.items()}
-    total = sum(shares.values())
-    return [max(1, round(share / total * _PRECISION)) for share in shares.values()]
+    return whole_weights(list(shares.values()))
