@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tuwen.core.batch import TextBatch
+from tuwen.core.batch import Batch, TextBatch
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -38,9 +38,20 @@ class Given:
     def similarity(self, name: str) -> Tensor:
         return self.texts @ self.images.T
 
+    def text_embedding(self, name: str) -> Tensor:
+        return self.texts
+
+    @property
+    def image_embedding(self) -> Tensor:
+        return self.images
+
+    @property
+    def batch(self) -> Batch:
+        return Batch(texts={"retrieve": self.text})
+
     @property
     def model(self) -> Any:
-        return SimpleNamespace(require=lambda part: {"logit_bias": self.bias}[part])
+        return SimpleNamespace(require=lambda part: {"logit_bias": self.bias}[part], training=True)
 
     @property
     def leaves(self) -> list[Tensor]:

@@ -82,7 +82,11 @@ class Term(Objective[C]):
     """For each setting that names a head of the model: a head that would do."""
 
     joins: ClassVar[bool] = False
-    """Whether it reads what other processes have, so that all must run it where one finds something in its batch."""
+    """Whether it compares all samples of a step with each other.
+
+    It reads nothing but the embeddings of the pictures and of the texts of `config.stream`, and those of the other
+    processes: so all run it where one of them finds something in its batch.
+    """
 
     def terms(self, name: str) -> dict[str, tuple[float, Term[Any]]]:
         return {name: (self.weight, self)}

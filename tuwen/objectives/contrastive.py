@@ -3,6 +3,8 @@
 A picture may have several texts, and two pictures the same text: each text with the ids of one of a picture's texts is
 right for that picture, and the picture's loss is the mean over its right texts (Khosla et al. 2020, SupCon,
 arXiv:2004.11362, eq. 2).
+
+Neither the matrix of the logits nor that of the right pairs is ever made: memory grows with R + P.
 """
 
 from __future__ import annotations
@@ -10,32 +12,40 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tuwen.core.batch import Batch, TextBatch
+from tuwen.core.batch import TextBatch
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
-from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term, rows
+from tuwen.objectives import ObjectiveContext
+from tuwen.objectives._pairs import Pairs, PairsConfig, PairsTerm
+from tuwen.objectives._tiles import log_sum_exps
 
 
-class Config(ObjectiveConfig):
+class Config(PairsConfig):
     """stream: the texts."""
 
-    stream: str = "retrieve"
 
+class Contrastive(PairsTerm):
+    """The mean of both directions, summed over the text rows. A picture without a text is only a wrong one.
 
-class Contrastive(Term[Config]):
-    """The mean of both directions, summed over the text rows. A picture without a text is only a wrong one."""
+    For a text, `log Σ_p exp(logit) - mean over right p of logit`; for a picture alike. The second terms are sums over
+    right pairs, so they are taken text by text: `logit = scale · text · picture` is linear in the picture.
+    """
 
-    def count(self, batch: Batch) -> float:
-        return rows(batch, self.config.stream)
-
-    def __call__(self, forward: Forward) -> Loss:
-        text = forward.stream(self.config.stream)
-        logits = forward.scale * forward.similarity(self.config.stream)
-        positive = positives(text, logits.shape[1])
-        text_to_image = soft_cross_entropy(logits, positive)
-        image_to_text = soft_cross_entropy(logits.T, positive.T)[positive.any(0)]
-        right = positive.gather(1, logits.argmax(1, keepdim=True)).float().mean()
-        return Loss.over((text_to_image + image_to_text.mean()) / 2, recall_at_1=right, scale=forward.scale)
+    def loss(self, forward: Forward, pairs: Pairs) -> Loss:
+        over_images, over_texts, nearest = log_sum_exps(pairs.texts, pairs.images, forward.scale)
+        over_texts = pairs.over_all_texts(over_texts)[pairs.own]
+        right_texts = pairs.texts_of_picture
+        asked = right_texts > 0
+        text, picture = pairs.right
+        of_text = pairs.to_right_pictures(1 / pairs.pictures_of_text[text])
+        of_picture = pairs.to_right_pictures(1 / right_texts[picture])
+        text_to_image = over_images.sum() - forward.scale * of_text.sum()
+        image_to_text = over_texts[asked[pairs.own]].sum() - forward.scale * of_picture.sum()
+        texts_a_picture = pairs.copies.sum() / asked.sum().to(pairs.images.dtype)
+        count = torch.tensor(float(len(pairs.texts)), device=over_images.device)
+        parts = {"recall_at_1": pairs.is_right(nearest).float().mean()} if len(pairs.texts) else {}
+        total = (text_to_image + texts_a_picture * image_to_text) / 2
+        return Loss(total, count, {**parts, "scale": forward.scale.detach()})
 
 
 def positives(text: TextBatch, images: int) -> Tensor:
@@ -44,12 +54,6 @@ def positives(text: TextBatch, images: int) -> Tensor:
     right = torch.zeros(len(distinct), images, dtype=torch.bool, device=text.ids.device)
     right[number, text.image] = True
     return right[number]
-
-
-def soft_cross_entropy(logits: Tensor, positive: Tensor) -> Tensor:
-    """`[A, B]` logits and bool `[A, B]` → `[A]`: the mean of -log p over each row's right columns."""
-    log_probability = logits.log_softmax(-1)
-    return -(log_probability * positive).sum(-1) / positive.sum(-1).clamp(min=1)
 
 
 def build(config: Config, context: ObjectiveContext) -> Contrastive:

@@ -83,7 +83,7 @@ class Uncertain(Term[Any]):
     def __init__(self, term: Term[Any], name: str, terms: int) -> None:
         super().__init__(term.config)
         self.term, self.name, self.terms_together = term, name, terms
-        self.heads = term.heads  # type: ignore[misc]  # those of the term that it stands for
+        self.heads, self.joins = term.heads, term.joins  # type: ignore[misc]  # those of the term that it stands for
 
     def count(self, batch: Batch) -> float:
         return self.term.count(batch)

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
-from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
-from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term, rows
-from tuwen.objectives.contrastive import positives
+from tuwen.objectives import ObjectiveContext
+from tuwen.objectives._pairs import Pairs, PairsConfig, PairsTerm
+from tuwen.objectives._tiles import softplus_sum
 
 
-class Config(ObjectiveConfig):
+class Config(PairsConfig):
     """stream: the texts."""
 
-    stream: str = "retrieve"
 
+class Sigmoid(PairsTerm):
+    """`-Σ log σ(z (t·xᵀy + b))` over all pairs, z = ±1, summed over the text rows.
 
-class Sigmoid(Term[Config]):
-    """`-Σ log σ(z (t·xᵀy + b))` over all pairs, z = ±1, summed over the text rows."""
+    As `-log σ(-l) = log(1 + eˡ)` and `-log σ(l) = log(1 + eˡ) - l`, the sum runs over all pairs alike, and the logits
+    of the right ones are taken off.
+    """
 
-    def count(self, batch: Batch) -> float:
-        return rows(batch, self.config.stream)
-
-    def __call__(self, forward: Forward) -> Loss:
-        logits = forward.scale * forward.similarity(self.config.stream) + forward.model.require("logit_bias")
-        positive = positives(forward.stream(self.config.stream), logits.shape[1])
-        losses = -F.logsigmoid(torch.where(positive, logits, -logits)).sum(1)
-        return Loss.over(losses, scale=forward.scale)
+    def loss(self, forward: Forward, pairs: Pairs) -> Loss:
+        bias: torch.Tensor = forward.model.require("logit_bias")
+        all_pairs = softplus_sum(pairs.texts, pairs.images, forward.scale, bias)
+        right = pairs.to_right_pictures(torch.ones_like(pairs.right[0], dtype=all_pairs.dtype)).sum() * forward.scale
+        right_biases = pairs.pictures_of_text[pairs.distinct].sum() * bias
+        count = torch.tensor(float(len(pairs.texts)), device=all_pairs.device)
+        return Loss(all_pairs - right - right_biases, count, {"scale": forward.scale.detach()})
 
 
 def build(config: Config, context: ObjectiveContext) -> Sigmoid:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
 from tuwen.core.batch import Batch
 from tuwen.core.errors import RecipeError
+from tuwen.core.everyone import world
 from tuwen.core.loss import Loss
 from tuwen.layers.blocks import Block, CrossBlock
+from tuwen.models.forward import Forward
+from tuwen.models.joined import Embeddings, Joined, embeddings
 from tuwen.models.model import VisionLanguageModel
 from tuwen.objectives import Objective, Term
 
 
 class Step(nn.Module):
-    """The terms of a model's objectives, by name. Those that find nothing in a batch sit it out.
+    """The terms of a model's objectives, by name. Those that find nothing in a batch sit it out, but for those that
+    other processes wait for.
 
     weights: the factor of each term in the total.
 
@@ -35,8 +39,33 @@ class Step(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Loss]:
         """The loss of each term that finds items in the batch; they share one forward pass."""
+        return self._losses(self.model(batch), self.terms)
+
+    def embed(self, batch: Batch) -> Embeddings:
+        """What the terms that join others read of a batch."""
+        return self._embed(self.model(batch))
+
+    def compare(self, batches: Sequence[Batch], embedded: Sequence[Embeddings]) -> dict[str, Loss]:
+        """The losses of the terms that join others, over several batches together."""
+        return self._losses(Joined(self.model, batches, embedded), self._joining)
+
+    def others(self, batch: Batch) -> tuple[dict[str, Loss], Embeddings]:
+        """The losses of all other terms, and what those that join others read, from one forward pass."""
         shared = self.model(batch)
-        return {name: term(shared) for name, term in self.terms.items() if term.count(batch)}
+        embedded = self._embed(shared)  # first, as in `embed`: so it draws the same random numbers
+        return self._losses(shared, {name: term for name, term in self.terms.items() if not term.joins}), embedded
+
+    @property
+    def _joining(self) -> dict[str, Term[Any]]:
+        return {name: term for name, term in self.terms.items() if term.joins}
+
+    def _embed(self, forward: Forward) -> Embeddings:
+        return embeddings(forward, sorted({term.config.stream for term in self._joining.values()}))
+
+    def _losses(self, forward: Forward, terms: Mapping[str, Term[Any]]) -> dict[str, Loss]:
+        company = self.training and world() > 1
+        here = {name: term for name, term in terms.items() if term.count(forward.batch) or (term.joins and company)}
+        return {name: term(forward) for name, term in here.items()}
 
     def counts(self, batch: Batch) -> dict[str, float]:
         """How many items each term finds in the batch."""

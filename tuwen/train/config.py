@@ -19,6 +19,8 @@ class TrainConfig(PartConfig):
     steps: optimizer steps. epochs: passes over the data. minutes: all the time from the start of training, with
         rendering and compilation; the number of steps is found from the measured speed.
     accumulate: forward passes whose gradients are summed for one optimizer step; exactly as one larger batch.
+    gradient_cache: whether contrastive objectives compare the samples of all these batches with each other, and not
+        each batch's alone: as one larger batch, in the memory of a small one, for one more pass without gradients.
     learning_rate: the highest. It rises linearly over `warmup` (a number of steps, or a share of the run below 1) and
         falls on a cosine to `floor` times the highest, beginning when the share `hold` of the run is over.
     weight_decay, betas: of the optimizer; only matrices decay.
@@ -40,6 +42,7 @@ class TrainConfig(PartConfig):
     epochs: PositiveFloat | None = None
     minutes: PositiveFloat | None = None
     accumulate: PositiveInt = 1
+    gradient_cache: bool = False
     learning_rate: PositiveFloat = 1e-3
     warmup: NonNegativeInt | Share = 0.05
     hold: Share = 0.0
@@ -65,4 +68,6 @@ class TrainConfig(PartConfig):
         if len(given) != 1:
             said = " and ".join(given) or "none of them"
             raise ValueError(f"say how long to train with exactly one of steps, epochs and minutes (there is {said})")
+        if self.gradient_cache and self.accumulate == 1:
+            raise ValueError("gradient_cache: there is one batch a step; set accumulate to 2 or more, or leave it out")
         return self

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from tuwen.core.batch import Batch
 from tuwen.core.errors import CheckpointError
 from tuwen.core.loss import Loss
 from tuwen.core.rooms import build_part
+from tuwen.train.caching import Total, backward, cached_backward
 from tuwen.train.checkpoints import Saved
 from tuwen.train.config import TrainConfig
 from tuwen.train.machine import autocast
@@ -51,7 +53,7 @@ class Learner:
         self.module, self.team, self.precision = step.to(team.device), team, precision
         self.weights: Mapping[str, float] = dict(sorted(step.weights.items()))  # type: ignore[union-attr, operator]
         self.counts: Callable[[Batch], Mapping[str, float]] = step.counts  # type: ignore[assignment]
-        self.clip_norm, self.decay = config.clip_norm, config.ema
+        self.clip_norm, self.decay, self.caches = config.clip_norm, config.ema, config.gradient_cache
         context = Trainable(step, config.weight_decay, config.betas)
         self.parameters = context.parameters()
         self.optimizers: list[Optimizer] = build_part("train.optimizers", config.optimizer, context, "train.optimizer")
@@ -69,18 +71,31 @@ class Learner:
         """
         for parameter in self.parameters:
             parameter.grad = None
-        outcome = [self._backward(batch, totals) for batch in batches]
+        outcome = self._backward_all(batches, totals)
         self.team.sum_gradients(self.parameters)
         return outcome
 
-    def _backward(self, batch: Batch, totals: Mapping[str, float]) -> dict[str, Loss]:
+    def _backward_all(self, batches: Sequence[Batch], totals: Mapping[str, float]) -> list[dict[str, Loss]]:
+        total = partial(self._total, totals)
+        if self.caches:
+            step: Any = self.module
+            outcome = cached_backward(step, batches, total, self.team.device, self.precision)
+        else:
+            outcome = [self._backward(batch, total) for batch in batches]
+        return [
+            {name: Loss(loss.sum.detach(), loss.count.detach(), loss.parts) for name, loss in losses.items()}
+            for losses in outcome
+        ]
+
+    def _backward(self, batch: Batch, total: Total) -> dict[str, Loss]:
         with autocast(self.precision, self.team.device):
-            losses: Mapping[str, Loss] = self.module(batch.to(self.team.device, non_blocking=True))
+            losses: dict[str, Loss] = self.module(batch.to(self.team.device, non_blocking=True))
+        backward(total(losses))
+        return losses
+
+    def _total(self, totals: Mapping[str, float], losses: Mapping[str, Loss]) -> Tensor:
         shares = [self.weights[name] * loss.sum / max(1.0, totals[name]) for name, loss in losses.items()]
-        total = torch.stack(shares).sum() if shares else torch.zeros(())
-        if total.requires_grad:
-            total.backward()  # type: ignore[no-untyped-call]
-        return {name: Loss(loss.sum.detach(), loss.count.detach(), loss.parts) for name, loss in losses.items()}
+        return torch.stack(shares).sum() if shares else torch.zeros(())
 
     def update(self, learning_rate: float, steps_done: int) -> Tensor:
         """Clip the gradients, take an optimizer step. Returns the gradient's length before clipping."""
