@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 
 from tests import tiny
-from tuwen.core.batch import Batch, Row
+from tuwen.core.batch import PICTURE, Batch, Row
 from tuwen.core.errors import DataError, RecipeError
+from tuwen.language import causal_mask, positions_in
 from tuwen.models.forward import Forward
 from tuwen.models.model import VisionLanguageModel
-from tuwen.prep.batches import Encoded, collate
+from tuwen.prep.batches import Encoded, Together, collate
 from tuwen.recipe.step import Step
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
@@ -283,3 +284,49 @@ def test_a_forward_pass_keeps_its_batch_and_model() -> None:
     assert isinstance(forward, Forward)
     assert forward.batch is batch
     assert forward.model is model
+
+
+def test_pictures_among_words_are_read_where_they_stand() -> None:
+    """Three samples in two texts, against rows put together by hand, one token at a time."""
+    model, tokenizer = tiny.model(), tiny.tokenizer()
+    language = model.language
+    assert language is not None
+    texts = ["a red circle", "two", "一个红色的圆形"]
+    samples = []
+    for number, (sample, text) in enumerate(zip(tiny.scenes()["train"], texts, strict=False)):
+        ids = tokenizer.encode(text)
+        row = Row([*ids[:number], PICTURE, *ids[number:]], [False] * (number + 1) + [True] * (len(ids) - number))
+        samples.append(Encoded(f"scene {number}", sample.image, {"story": [row]}))
+    batch = collate(samples, tokenizer.pad, together={"story": Together(1, 2, (tokenizer.bos,))})
+    text = batch.texts["story"]
+    assert text.slots is not None
+    assert text.slots.tolist() == [0, 1, 2]
+    predicted = model(batch).predictions("story")
+
+    prefixes = model.require("prefix")(model(batch).image)
+    wanted, targets, number = [], [], 0
+    for ids, learned in zip(text.ids.tolist(), text.loss_mask.tolist(), strict=True):  # type: ignore[union-attr]
+        row: list[torch.Tensor] = []
+        for token, learn in zip(ids, learned, strict=True):
+            if learn:
+                ones = torch.ones(1, len(row), dtype=torch.int64)
+                hidden = language(torch.stack(row)[None], positions_in(ones), causal_mask(ones))
+                wanted.append(language.logits(hidden[0, -1]))
+                targets.append(token)
+            row += list(prefixes[number]) if token == PICTURE else [language.embed(torch.tensor(token))]
+            number += token == PICTURE
+    assert predicted.targets.tolist() == targets
+    torch.testing.assert_close(predicted.logits, torch.stack(wanted), atol=1e-4, rtol=1e-4)
+
+
+def test_gradients_reach_the_tower_through_a_frozen_language_model() -> None:
+    model = tiny.model(freeze=("language",)).train()
+    assert model.language is not None
+    assert model.image_tower is not None
+    row = Row([PICTURE, 9, 8], [False, True, True])
+    samples = [Encoded(str(n), tiny.scenes()["train"][n].image, {"story": [row]}) for n in range(3)]
+    batch = collate(samples, tiny.tokenizer().pad, together={"story": Together(3, 3, (1,))})
+    predicted = model(batch).predictions("story")
+    F.cross_entropy(predicted.logits, predicted.targets).backward()
+    assert all(parameter.grad is None for parameter in model.language.parameters())
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.image_tower.parameters())

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from tuwen.core.batch import Batch, Row, TextBatch
+from tuwen.core.batch import PICTURE, Batch, Row, TextBatch
 from tuwen.core.errors import DataError
-from tuwen.prep.batches import IGNORE, Encoded, collate
+from tuwen.prep.batches import IGNORE, Encoded, Together, collate
 
 PIXELS = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
 PAD = 9
@@ -134,3 +134,24 @@ def test_a_batch_moves_as_a_whole() -> None:
     assert batch.keys == ("a",)
     tensors = [batch.pixels, batch.target, text.ids, text.segments, text.image, text.loss_mask, text.target]
     assert all(tensor is not None and tensor.device.type == "meta" for tensor in tensors)
+
+
+def test_samples_stand_together_in_texts() -> None:
+    """Pictures are numbered among the pictures; how many stand together is drawn, but the same for the same samples."""
+    samples = [sample(str(n), Row([PICTURE, n, n], [False, True, True])) for n in range(10, 50)]
+    samples[3] = sample("13", Row([13, 13], [True, True]), seen=False)
+    how = {"words": Together(1, 3, (7, 8))}
+    text = collate(samples, PAD, together=how).texts["words"]
+    assert text.slots is not None
+    assert text.slots.tolist() == list(range(39))
+    joined = [[token for token in row if token != PAD] for row in text.ids.tolist()]
+    assert all(row[:2] == [7, 8] for row in joined)
+    everything = [token for n in range(10, 50) for token in ([n, n] if n == 13 else [PICTURE, n, n])]
+    assert [token for row in joined for token in row[2:]] == everything
+    assert {row.count(PICTURE) for row in joined} <= {0, 1, 2, 3}
+    assert len({len(row) for row in joined}) > 1
+    assert text.segments.max() == 1
+    assert text.loss_mask is not None
+    assert text.loss_mask.sum() == 40 * 2
+    again = collate(samples, PAD, together=how).texts["words"]
+    assert torch.equal(again.ids, text.ids)

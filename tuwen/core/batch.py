@@ -10,6 +10,10 @@ import torch
 from torch import Tensor
 
 
+PICTURE = -1
+"""Stands among the ids of a row for a picture, whose prefix a language model reads there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One text of one sample as a task encodes it, before batching.
@@ -34,6 +38,8 @@ class TextBatch:
     loss_mask: `[R, L]` bool, the positions whose token is to be predicted (from the tokens before it), or None.
     target: `[R]` int64, the class of each row (-100 where unknown), or None.
     rows_per_image: K where every picture of the batch has exactly K rows, in the pictures' order (R = P·K); else None.
+    slots: `[S]` int64, the picture of each `PICTURE` among the ids, in reading order; None where pictures stand before
+        their texts and not among them (then `image` is their picture).
     """
 
     ids: Tensor
@@ -42,6 +48,7 @@ class TextBatch:
     loss_mask: Tensor | None = None
     target: Tensor | None = None
     rows_per_image: int | None = None
+    slots: Tensor | None = None
 
     @property
     def attention_mask(self) -> Tensor:
@@ -57,7 +64,8 @@ class TextBatch:
         return self._map(Tensor.pin_memory)
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> TextBatch:
-        named = ((name, getattr(self, name)) for name in ("ids", "segments", "image", "loss_mask", "target"))
+        tensors = ("ids", "segments", "image", "loss_mask", "target", "slots")
+        named = ((name, getattr(self, name)) for name in tensors)
         changed: dict[str, Any] = {name: None if value is None else change(value) for name, value in named}
         return replace(self, **changed)
 

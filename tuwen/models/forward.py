@@ -18,6 +18,7 @@ from tuwen.core.batch import Batch, TextBatch
 from tuwen.core.errors import DataError, RecipeError
 from tuwen.core.features import Features
 from tuwen.language import PREFIX, causal_mask, positions_in
+from tuwen.models.interleave import Interleaved, interleave
 
 if TYPE_CHECKING:
     from tuwen.models.model import VisionLanguageModel
@@ -162,7 +163,15 @@ class Forward:
         language = self.model.require("language")
         if text.loss_mask is None:
             raise DataError(f"no position of the stream {stream!r} carries a loss: its task gives texts to read only.")
-        embeddings, segments = language.embed(text.ids), text.segments
+        read = self._behind_pictures(text) if text.slots is None else self._among_pictures(text, text.slots)
+        hidden = language(read.embeddings, positions_in(read.segments), causal_mask(read.segments))
+        rows, places = text.loss_mask.nonzero(as_tuple=True)
+        before = hidden[rows, read.places[rows, places] - 1]
+        return Predictions(language.logits(before), text.ids[rows, places], rows)
+
+    def _behind_pictures(self, text: TextBatch) -> Interleaved:
+        """Each row behind the prefix of its picture, which all of its texts see."""
+        embeddings, segments = self.model.require("language").embed(text.ids), text.segments
         prefix = 0
         if self.batch.pixels is not None:
             pictures = self.model.require("prefix")(self.image)
@@ -172,7 +181,10 @@ class Forward:
             embeddings = torch.cat([pictures.to(embeddings.dtype), embeddings], 1)
             segments = F.pad(segments, (prefix, 0), value=PREFIX)
             segments[:, :prefix][text.image < 0] = 0  # a text without a picture sees nothing there
-        hidden = language(embeddings, positions_in(segments), causal_mask(segments))
-        rows, places = text.loss_mask.nonzero(as_tuple=True)
-        before = hidden[rows, places + prefix - 1]
-        return Predictions(language.logits(before), text.ids[rows, places], rows)
+        places = torch.arange(text.ids.shape[1], device=text.ids.device).expand_as(text.ids) + prefix
+        return Interleaved(embeddings, segments, places)
+
+    def _among_pictures(self, text: TextBatch, slots: Tensor) -> Interleaved:
+        """Each row with the prefixes of its pictures where they stand."""
+        words = self.model.require("language").embed(text.ids.clamp(min=0))
+        return interleave(text.ids, text.segments, words, self.model.require("prefix")(self.image)[slots])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from zlib import crc32
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tuwen.core.batch import Batch, Row, TextBatch
+from tuwen.core.batch import PICTURE, Batch, Row, TextBatch
 from tuwen.core.errors import DataError
 
 IGNORE = -100
@@ -35,7 +37,24 @@ class Encoded:
     view: NDArray[np.uint8] | None = None
 
 
-def collate(samples: Sequence[Encoded], pad: int, packed: frozenset[str] = frozenset()) -> Batch:
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Samples of a batch that stand one after the other in one text: pictures among words.
+
+    fewest, most: samples of one text. start: the ids that a text begins with.
+    """
+
+    fewest: int
+    most: int
+    start: tuple[int, ...]
+
+
+def collate(
+    samples: Sequence[Encoded],
+    pad: int,
+    packed: frozenset[str] = frozenset(),
+    together: Mapping[str, Together] | None = None,
+) -> Batch:
     """Put samples into one batch.
 
     Args:
@@ -44,6 +63,7 @@ def collate(samples: Sequence[Encoded], pad: int, packed: frozenset[str] = froze
         packed: streams for a language model. The texts of one picture share a row, each a segment of its own, so that
             the picture's prefix is read once for all of them. Texts without a picture share rows that are as long as
             the longest of them, so that next to nothing is padding.
+        together: streams whose samples stand together in texts; how many in each is drawn from their keys.
 
     Returns:
         A batch whose rows are in the order of the samples (but for packed texts without a picture); rows are padded to
@@ -54,13 +74,16 @@ def collate(samples: Sequence[Encoded], pad: int, packed: frozenset[str] = froze
     """
     seen = [sample for sample in samples if sample.pixels is not None]
     streams = sorted({stream for sample in samples for stream in sample.rows})
+    joined = {name: _join(samples, name, pad, how) for name, how in (together or {}).items() if name in streams}
     targets = [sample.target for sample in seen]
     views = [sample.view for sample in seen if sample.view is not None]
     if views and len(views) < len(seen):
         raise DataError("a batch has a second view for all of its pictures or for none.")
     return Batch(
         pixels=_stack([sample.pixels for sample in seen if sample.pixels is not None]),
-        texts={stream: _collate_stream(samples, stream, pad, stream in packed) for stream in streams},
+        texts={
+            stream: joined.get(stream) or _collate_stream(samples, stream, pad, stream in packed) for stream in streams
+        },
         target=None if all(target is None for target in targets) else _targets(targets),
         tags=_tags([sample.tags for sample in seen]),
         views=_stack(views),
@@ -86,6 +109,29 @@ def _collate_stream(samples: Sequence[Encoded], stream: str, pad: int, packed: b
     filled = _fill(alone)
     owners += [-1] * len(filled)
     return _pad_groups([*groups, *filled], owners, pad, _uniform(owners, pictures))
+
+
+def _join(samples: Sequence[Encoded], stream: str, pad: int, how: Together) -> TextBatch:
+    """Texts of several samples each. A sample's row has one `PICTURE`, its own, or none where it has no picture."""
+    pictures = accumulate((sample.pixels is not None for sample in samples), initial=0)
+    rows = [
+        (row, number) for sample, number in zip(samples, pictures, strict=False) for row in sample.rows.get(stream, [])
+    ]
+    rng = np.random.default_rng(crc32("\n".join(sample.key for sample in samples).encode()))
+    groups: list[list[Row]] = []
+    slots: list[int] = []
+    while rows:
+        size = int(rng.integers(how.fewest, how.most + 1))
+        taken, rows = rows[:size], rows[size:]
+        slots += [number for row, number in taken for token in row.ids if token == PICTURE]
+        groups.append([_one_after_the_other([row for row, _ in taken], how.start)])
+    return replace(_pad_groups(groups, [-1] * len(groups), pad, None), slots=torch.tensor(slots, dtype=torch.int64))
+
+
+def _one_after_the_other(rows: Sequence[Row], start: Sequence[int]) -> Row:
+    ids = [*start, *(token for row in rows for token in row.ids)]
+    learned = [learn for row in rows for learn in row.loss_mask or [False] * len(row.ids)]
+    return Row(ids, [False] * len(start) + learned)
 
 
 def _fill(rows: Sequence[Row]) -> list[list[Row]]:

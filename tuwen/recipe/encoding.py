@@ -62,7 +62,8 @@ class Encoder:
 
     def collate(self, samples: Sequence[Encoded]) -> Batch:
         """Encoded samples as a batch."""
-        return collate(samples, pad=self.pad, packed=frozenset({WORDS}))
+        together = {self.stream(name): task.together for name, task in self.tasks.items() if task.together is not None}
+        return collate(samples, pad=self.pad, packed=frozenset({WORDS}), together=together)
 
 
 def _first(values: Iterable[T | None]) -> T | None:

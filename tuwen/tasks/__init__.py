@@ -16,6 +16,7 @@ import numpy as np
 from tuwen.core.batch import Row
 from tuwen.core.sample import Sample
 from tuwen.models.predictor import Predictor
+from tuwen.prep.batches import Together
 from tuwen.prep.tokens import Tokenizer
 from tuwen.report.examples import SplitExamples
 
@@ -52,6 +53,9 @@ class Task(ABC):
 
     needs_picture: ClassVar[bool] = True
     """Whether its rows are about a picture, so that a sample without one has none; False: they are read alone too."""
+
+    together: Together | None = None
+    """How its rows stand together in texts, with pictures among the words; None where each stands for itself."""
 
     @abstractmethod
     def finds(self, sample: Sample) -> bool:
