@@ -47,6 +47,14 @@ class Said:
         return " ".join((self.out + self.err).split())
 
 
+def refused(said: Said, *words: str) -> None:
+    """The command failed with a message that has these words, and no traceback."""
+    assert said.status == 1, said.line
+    assert "Traceback" not in said.line
+    for word in words:
+        assert word in said.line
+
+
 @pytest.fixture
 def tuwen(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """`tuwen("data", "check", ...)` runs a command in this process; an unexpected error is not caught."""

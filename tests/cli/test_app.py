@@ -104,6 +104,14 @@ def test_ctrl_c_is_quiet(failing: None, capsys: pytest.CaptureFixture[str]) -> N
     assert (said.out + said.err).strip() == ""
 
 
+@pytest.mark.parametrize("failing", [OSError(28, "No space left on device", "runs/log.jsonl")], indirect=True)
+def test_what_the_system_refuses_is_a_message(failing: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("fail") == 1
+    assert capsys.readouterr().err == "runs/log.jsonl: no space left on device (--debug shows where)\n"
+    with pytest.raises(OSError, match="No space left"):
+        app.main(["fail", "--debug"])
+
+
 @pytest.mark.parametrize("failing", [ZeroDivisionError("a bug")], indirect=True)
 def test_a_bug_keeps_its_traceback(failing: None) -> None:
     with pytest.raises(ZeroDivisionError, match="a bug"):

@@ -13,18 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Said
+from tests.cli.conftest import Said, refused
 
 Run = Callable[..., Said]
 Make = Callable[..., Path]
-
-
-def refused(said: Said, *words: str) -> None:
-    """The command failed with a message that has these words, and no traceback."""
-    assert said.status == 1, said.line
-    assert "Traceback" not in said.line
-    for word in words:
-        assert word in said.line
 
 
 # What the command line names
@@ -44,6 +36,13 @@ def refused(said: Said, *words: str) -> None:
         (["--data", "photos", "--set", "data.caption_columns=[captoin]"], ["'captoin'", "Did you mean 'caption'?"]),
         (["--data", "photos", "--set", "data.image_column=picture"], ["no column 'picture'", "'image'"]),
         (["--data", "photos", "--out", "file"], ["file is a file", "--out"]),
+        (["--data", "photos", "--out", "file/run"], ["file is a file", "--out"]),
+        (["--data", "file"], ["--data file", "neither a table", "nor a tar", "the folder that the pictures are in"]),
+        (["--data", "photos", "--captions", "photos"], ["photos: no such table", "captions.csv"]),
+        (["--set", "train.steps"], ["--set train.steps: write a key and a value"]),
+        (["--set", "train.steps=[1"], ["--set train.steps=[1", "not valid YAML"]),
+        (["--set", "model.text.heads=7", "--data", "photos"], ["heads 7 does not divide width 128"]),
+        (["--set", "objectives.contrastve={}"], ["no part 'contrastve'", "Did you mean 'contrastive'?"]),
     ],
 )
 def test_names_that_are_not_there(
@@ -55,6 +54,34 @@ def test_names_that_are_not_there(
         shutil.rmtree("photos")
     refused(tuwen("pretrain", *words), *told)
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", ["mine.yaml: data: is missing"]),
+        (b"\x81\x00\xff", ["mine.yaml: not UTF-8 text"]),
+        (b"- a list\n", ["mine.yaml: a recipe is a mapping"]),
+        (b"model: [1,\n", ["mine.yaml:2: not valid YAML"]),
+        (b"extends: pretrain\ntrian: {steps: 3}\n", ["mine.yaml:2: trian: unknown key", "Did you mean 'train'?"]),
+        (b"extends: pretrain\nmodel: {image: {kind: vitt}}\n", ["mine.yaml:2: model.image: no part 'vitt'", "'vit'?"]),
+        (
+            b"extends: pretrain\nmodel:\n  image: {kind: vit, dpeth: 3}\n",
+            ["mine.yaml:3: model.image.dpeth", "'depth'?"],
+        ),
+        (b"extends: pretrain\ntrain: {steps: -3}\n", ["mine.yaml:2: train.steps", "greater than 0, got -3"]),
+        (b"extends: nowhere\n", ["mine.yaml:1: extends: no recipe 'nowhere'"]),
+        (b"seed: 1\nseed: 2\n", ["mine.yaml:2: 'seed' stands here for the second time (first: mine.yaml:1)"]),
+        (b"seed: !!python/object/apply:os.system [ls]\n", ["mine.yaml:1: the tag", "refused"]),
+    ],
+)
+def test_recipes_that_are_none(
+    tuwen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, told: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_bytes(content)
+    refused(tuwen("pretrain", "mine.yaml"), *told)
+    refused(tuwen("recipe", "show", "mine.yaml"), *told)
 
 
 def test_an_empty_folder(tuwen: Run, tmp_path: Path) -> None:
@@ -111,16 +138,13 @@ def test_a_folder_of_all_kinds_of_pictures(tuwen: Run, small: list[str], caption
     assert "skipped.jsonl lists them" in said.line
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_tables_from_any_program(tuwen: Run, small: list[str], photos: Make, tmp_path: Path, separator: str) -> None:
-    folder = photos(6)
-    rows = [
-        separator.join(cells) for cells in (("图片", "描述"), *((f"{n}.png", f"第{n}张\x07 nice") for n in range(6)))
-    ]
-    (folder / "表.csv").write_bytes(("\ufeff" + "\r\n".join(rows) + "\r\n").encode())
-    said = tuwen("pretrain", "--data", folder, "--captions", folder / "表.csv", "--out", tmp_path / "run", *small)
+def test_pictures_shown_to_a_model(tuwen: Run, tiny_run: Path, tmp_path: Path) -> None:
+    odd = odd_pictures(tmp_path)
+    said = tuwen("caption", tiny_run, *[tmp_path / name for name in odd])
     assert said.status == 0, said.line
-    assert "the captions are in column '描述' (guessed)" in said.line
+    assert [line.partition(": ")[0] for line in said.out.splitlines()] == [str(tmp_path / name) for name in odd]
+    for name, words in (broken_pictures(tmp_path) | {"gone.png": "no such file", ".": "is a directory"}).items():
+        refused(tuwen("caption", tiny_run, tmp_path / odd[0], tmp_path / name), str(tmp_path / name), words)
 
 
 def odd_pictures(folder: Path) -> list[str]:
@@ -131,10 +155,12 @@ def odd_pictures(folder: Path) -> list[str]:
     first.convert("CMYK").save(folder / "cmyk.jpg")
     Image.fromarray(rng.integers(0, 2**16, (30, 40), dtype=np.uint16)).save(folder / "sixteen.png")
     first.save(folder / "animated.gif", save_all=True, append_images=[second])
+    first.save(folder / "animated.webp", save_all=True, append_images=[second])
+    first.save(folder / "animated.png", save_all=True, append_images=[second])
     turned = Image.Exif()
     turned[0x112] = 6
     first.save(folder / "turned.jpg", exif=turned)
-    return ["palette.png", "cmyk.jpg", "sixteen.png", "animated.gif", "turned.jpg"]
+    return sorted(file.name for file in folder.iterdir() if not file.name[0].isdigit() and file.suffix != ".csv")
 
 
 def broken_pictures(folder: Path) -> dict[str, str]:
@@ -152,40 +178,7 @@ def broken_pictures(folder: Path) -> dict[str, str]:
     return {"cut.jpg": "truncated", "zero.png": "0 bytes", "text.jpg": "not a picture", "huge.png": "300 megapixels"}
 
 
-# Runs and models
-
-
-def test_a_run_is_neither_overwritten_nor_changed(
-    tuwen: Run, small: list[str], captioned: Make, tmp_path: Path
-) -> None:
-    folder, run = captioned(), tmp_path / "run"
-    assert tuwen("pretrain", "--data", folder, "--out", run, *small).status == 0
-    refused(tuwen("pretrain", "--data", folder, "--out", run, *small), "holds a run already", "--resume")
-    other = tuwen("pretrain", run, "--resume", "--set", "train.learning_rate=1", "--set", "image.resize=pad")
-    refused(other, "image.resize: was 'squash', is 'pad'", "train.learning_rate: was 0.005, is 1.0")
-    longer = tuwen("pretrain", run, "--resume", "--set", "train.steps=3")
-    assert (longer.status, "planned for 3 steps" in longer.line) == (0, True), longer.line
-
-
-def test_models_that_cannot_be_used(tuwen: Run, small: list[str], captioned: Make, tmp_path: Path) -> None:
-    folder, run = captioned(), tmp_path / "run"
-    picture = folder / "0.png"
-    refused(tuwen("caption", run, picture), "run: there is no such folder of a trained model", "tuwen quickstart")
-    refused(tuwen("caption", folder, picture), "photos: not the folder of a run")
-    assert tuwen("pretrain", "--data", folder, "--out", run, *small).status == 0
-    refused(tuwen("caption", run, folder / "nope.png"), "nope.png", "no such file")
-    (folder / "0.png").write_bytes(b"")
-    refused(tuwen("caption", run, picture), "0.png: the file is empty")
-    weights = run / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    refused(tuwen("caption", run, folder / "1.png"), "model.safetensors: 1000 bytes where", "half-written")
-    (run / "manifest.json").unlink()
-    refused(tuwen("caption", run, folder / "1.png"), "half-written (manifest.json is missing)", "--resume")
-
-
-def test_resuming_where_there_is_nothing_begins(tuwen: Run, small: list[str], captioned: Make, tmp_path: Path) -> None:
-    said = tuwen("pretrain", "--data", captioned(), "--out", tmp_path / "run", "--resume", *small)
-    assert (said.status, "there is no checkpoint" in said.line) == (0, True), said.line
+# A process
 
 
 def test_a_message_and_no_traceback_in_a_process_of_its_own(tmp_path: Path) -> None:

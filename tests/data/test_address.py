@@ -52,6 +52,7 @@ def test_several_are_mixed(pictures: Callable[..., Path]) -> None:
         (["photoz"], None, "--data photoz: no such folder or file"),
         (["./gone/away"], None, "no such folder or file"),
         (["scenes"], "c.csv", "needs one folder of pictures"),
+        ([__file__], None, "a file, and neither a table .* nor a tar; give the folder"),
     ],
 )
 def test_words_that_mean_nothing(data: list[str], captions: str | None, words: str) -> None:

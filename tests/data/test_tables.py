@@ -85,8 +85,24 @@ def test_a_quote_that_swallows_the_file_is_a_fault(tmp_path: Path) -> None:
     lines = "".join(f"{number}.jpg,text {number}\n" for number in range(300))
     rows = read_table([written(tmp_path / "c.csv", f'image,caption\na.jpg,fine\nb.jpg,"never closed\n{lines}')])
     assert list(rows.faults) == [1]
-    assert "stays open" in rows.faults[1]
+    assert (
+        "a double quote opened here is not closed where it should be, and hides what comes after it (300 lines)"
+        in rows.faults[1]
+    )
     assert rows.where(1) == "c.csv line 3"
+
+
+@pytest.mark.parametrize("end", ["", '"quoted",\n', 'e.jpg,"fine"\n'])
+def test_a_quote_that_swallows_a_few_rows_is_a_fault(tmp_path: Path, end: str) -> None:
+    text = f'image,caption\na.jpg,fine\nb.jpg,"never closed\nc.jpg,lost\nd.jpg,lost\n{end}'
+    rows = read_table([written(tmp_path / "c.csv", text)])
+    assert list(rows.faults) == [1]
+    assert "not closed" in rows.faults[1]
+
+
+def test_a_quoted_text_of_several_lines_may_speak_of_pictures(tmp_path: Path) -> None:
+    text = 'image,caption\na.jpg,"two lines,\nas in b.jpg"\nc.jpg,fine\n'
+    assert not read_table([written(tmp_path / "c.csv", text)]).faults
 
 
 def test_a_field_without_end_is_an_error_with_its_line(tmp_path: Path) -> None:
@@ -193,7 +209,7 @@ def test_broken_json_lines_are_faults_with_their_line(tmp_path: Path) -> None:
     rows = read_table([written(tmp_path / "a.jsonl", text)])
     assert list(rows.faults) == [1, 2, 4]
     assert rows.where(1) == "a.jsonl line 3"
-    assert "broken JSON" in rows.faults[1]
+    assert rows.faults[1] == "broken JSON: Expecting value, at character 12"
     assert rows.cell(3, "text") == " half"
 
 
@@ -268,6 +284,12 @@ def test_broken_parquet(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 nonsense")
     with pytest.raises(DataError, match=r"a\.parquet: not a Parquet file"):
         read_table([tmp_path / "a.parquet"])
+
+
+def test_a_spreadsheet_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    with pytest.raises(DataError, match="a spreadsheet; open it and save it as CSV"):
+        read_table([tmp_path / "a.xlsx"])
 
 
 def test_missing_table(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_other_arrays_are_refused(tmp_path, wrong):
 
 
 def test_missing_or_broken_files_say_what_to_do(tmp_path):
-    with pytest.raises(DataError, match=r"examples\.json is missing: evaluate the run"):
+    with pytest.raises(DataError, match=r"examples\.json is missing; to write it: tuwen evaluate"):
         Examples.load(tmp_path)
     (tmp_path / "examples.json").write_text('{"pictures": {}, "splits": {"tasks": {"classes": [{"picture": "gone"')
     with pytest.raises(DataError, match=r"examples\.json cannot be read"):

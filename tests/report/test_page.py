@@ -148,6 +148,6 @@ def test_an_evaluation_without_figures_still_says_what_run_it_is(tmp_path):
 def test_bad_metrics_say_what_to_do(tmp_path, content, message):
     if content is not None:
         (tmp_path / "metrics.json").write_text(content)
-    with pytest.raises(DataError, match=rf"metrics\.json {message}.*evaluate the run"):
+    with pytest.raises(DataError, match=rf"metrics\.json {message}.*tuwen evaluate"):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()

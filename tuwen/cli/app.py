@@ -30,6 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         sys.exit(1)
+    except OSError as error:  # a disk that is full, a folder that cannot be written to: no fault of this program
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        typer.secho(
+            f"{where}{(error.strerror or str(error)).lower()} (--debug shows where)", fg=typer.colors.RED, err=True
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -66,6 +66,11 @@ def _spec(word: str) -> dict[str, Any]:
         return {"kind": word}
     if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", word) and not path.parent.exists():
         return {"kind": "hub", "name": word}
+    if path.is_file():
+        raise DataError(
+            f"--data {word}: a file, and neither a table (CSV, TSV, JSON, JSON Lines, Parquet) nor a tar; give the "
+            "folder that the pictures are in, and save a spreadsheet as CSV."
+        )
     raise DataError(
         f"--data {word}: no such folder or file, and not the name of a data set on the hub (owner/name), or of one "
         f"that is built in ({', '.join(names('data'))})."

@@ -15,6 +15,7 @@ from tuwen.recipe.sources import Data, some, sound
 from tuwen.recipe.usable import usable
 from tuwen.report.examples import Examples
 from tuwen.report.machine import describe_machine
+from tuwen.report.page import METRICS
 
 TRAINING_SAMPLES = 2000
 """So many training samples decide what can be answered without a picture."""
@@ -80,7 +81,7 @@ def _measure(
 
 def write_metrics(run: Path, metrics: Mapping[str, Any]) -> Path:
     """Write `metrics.json` into a run folder, with a description of the machine."""
-    file = run / "metrics.json"
+    file = run / METRICS
     part = file.with_suffix(".part")
     content = {**metrics, "machine": describe_machine()}
     part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from tuwen.recipe.resolve import Resolved
 from tuwen.recipe.schema import Recipe, load_recipe
 from tuwen.recipe.sources import Data, build_data
 from tuwen.report.log import read_log
-from tuwen.report.page import write_report
+from tuwen.report.page import METRICS, read_metrics, write_report
 from tuwen.train.checkpoints import Checkpoints, write_whole
 from tuwen.train.events import Listener, Listeners, Result
 from tuwen.train.lines import SkippedList
@@ -120,10 +120,13 @@ def refuse_to_overwrite(run: Path) -> None:
     """Find a folder that cannot become a new run before hours are spent.
 
     Raises:
-        CheckpointError: it holds a run already, or is not a folder.
+        CheckpointError: it holds a run already, or cannot be a folder that is written to.
     """
-    if run.exists() and not run.is_dir():
-        raise CheckpointError(f"{run} is a file: choose another folder for the run with --out.")
+    nearest = next(place for place in (run, *run.parents) if place.exists())
+    if not nearest.is_dir():
+        raise CheckpointError(f"{nearest} is a file: choose another folder for the run with --out.")
+    if not os.access(nearest, os.W_OK):
+        raise CheckpointError(f"{nearest} cannot be written to: choose another folder for the run with --out.")
     if (run / MANIFEST).exists() or Checkpoints(run / "checkpoints", 1, lambda text: None).all():
         raise CheckpointError(f"{run} holds a run already: go on with it by --resume, or choose another --out.")
 
@@ -158,7 +161,7 @@ def evaluate_run(
     """Evaluate a finished run again, on its own data or on that of another recipe, and write its page again."""
     system = load_run(run)
     data = build_data(resolved.recipe if resolved else system.recipe)
-    before = json.loads((run / "metrics.json").read_text(encoding="utf-8")) if (run / "metrics.json").exists() else {}
+    before = read_metrics(run) if (run / METRICS).exists() else {}
     kept = {name: before[name] for name in KEPT if name in before}
     metrics = measure(system, data, run, kept, listener)
     write_report(run)

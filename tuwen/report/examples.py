@@ -187,9 +187,10 @@ class Examples:
             file = _FILE.validate_json(path.read_bytes())
             return cls(_SPLITS.validate_python(file.splits, context=file.pictures))
         except FileNotFoundError:
-            raise DataError(f"{path} is missing: evaluate the run to write it") from None
+            raise DataError(f"{path} is missing; to write it: tuwen evaluate {folder}") from None
         except (ValidationError, OSError) as error:
-            raise DataError(f"{path} cannot be read ({error}): evaluate the run to write it again") from error
+            why = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
+            raise DataError(f"{path} cannot be read ({why}); to write it again: tuwen evaluate {folder}") from error
 
 
 @dataclass(frozen=True, slots=True)

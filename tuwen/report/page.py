@@ -25,6 +25,7 @@ from tuwen.report.log import Log, Series, read_log
 from tuwen.report.marking import differing_words, duration, highlight_yaml, picture_tag
 
 FILE_NAME = "report.html"
+METRICS = "metrics.json"
 
 
 def write_report(run_folder: Path) -> Path:
@@ -37,7 +38,7 @@ def write_report(run_folder: Path) -> Path:
     recipe = run_folder / "recipe.yaml"
     page = render(
         name=run_folder.resolve().name,
-        metrics=_read_metrics(run_folder / "metrics.json"),
+        metrics=read_metrics(run_folder),
         log=read_log(run_folder),
         examples=Examples.load(run_folder) if (run_folder / EXAMPLES_NAME).exists() else Examples(),
         recipe=recipe.read_text(encoding="utf-8") if recipe.exists() else "",
@@ -127,13 +128,21 @@ def _value(tally: Tally) -> Value:
     return Value(tally.right / tally.count, floors, interval=interval, count=tally.count)
 
 
-def _read_metrics(path: Path) -> dict[str, Any]:
+def read_metrics(run_folder: Path) -> dict[str, Any]:
+    """The figures of a run.
+
+    Raises:
+        DataError: there are none, or `metrics.json` is not what the evaluation writes.
+    """
+    path = run_folder / METRICS
+    if not run_folder.is_dir():
+        raise DataError(f"{run_folder}: no such folder of a run.")
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{path} is missing: evaluate the run to write it") from None
+        raise DataError(f"{path} is missing; to write it: tuwen evaluate {run_folder}") from None
     except ValueError as error:
-        raise DataError(f"{path} is not JSON ({error}): evaluate the run to write it again") from None
+        raise DataError(f"{path} is not JSON ({error}); delete it, then: tuwen evaluate {run_folder}") from None
     if not isinstance(metrics, dict):
-        raise DataError(f"{path} must hold an object: evaluate the run to write it again")
+        raise DataError(f"{path} must hold an object; delete it, then: tuwen evaluate {run_folder}")
     return metrics

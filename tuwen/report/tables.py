@@ -27,17 +27,20 @@ def metrics_table(metrics: Mapping[str, Any], language: Literal["en", "zh"] = "e
     for split in splits:
         table.add_column(SPLITS[split][side], justify="right", no_wrap=True)
     table.add_column(_FLOOR[side])
-    table.add_column(_ASKED[side])
+    asked = any(
+        value.asked is not None for task in tasks for figure in task.figures for value in figure.values.values()
+    )
+    if asked:
+        table.add_column(_ASKED[side])
     for task in tasks:
         table.add_row(Text(task.label[side], style="bold"))
         for figure in task.figures if every else task.headlines:
             found, unit = [figure.values.get(split) for split in splits], figure.metric.unit
-            table.add_row(
-                Text(f"  {figure.metric.label[side]}"),
-                *(_value(value, unit) for value in found),
-                Text(_floors(figure, side), style="dim"),
-                Text(_each(unit, (value.asked if value else None for value in found)), style="dim"),
-            )
+            row = [Text(f"  {figure.metric.label[side]}"), *(_value(value, unit) for value in found)]
+            row.append(Text(_floors(figure, side), style="dim"))
+            if asked:
+                row.append(Text(_each(unit, (value.asked if value else None for value in found)), style="dim"))
+            table.add_row(*row)
     return table
 
 

@@ -18,7 +18,7 @@ from tuwen.data._text import clean
 
 SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 
-# A record of more lines than this is a quote that never closes, and has swallowed the records after it.
+# A field of more lines than this is a quote that is not closed, and has swallowed the records after it.
 _MOST_LINES = 200
 _BATCH = 50_000
 _PICTURE = re.compile(r"\.(jpe?g|png|webp|gif|bmp|tiff?)(#\d+)?\s*$", re.IGNORECASE)
@@ -64,8 +64,11 @@ def _collect(file: Path, records: Iterator[Record], names: list[str], separator:
                     f"{len(fields)} fields where the header names {len(names)}; put texts that contain "
                     f"{separator!r} in double quotes"
                 )
-            elif len(fields) > 1 and any(field.count("\n") >= _MOST_LINES for field in fields):
-                faults[row] = f"a double quote opened here stays open for more than {_MOST_LINES} lines"
+            elif len(fields) > 1 and (lost := max(_swallowed(field, separator) for field in fields)):
+                faults[row] = (
+                    f"a double quote opened here is not closed where it should be, and hides what comes after it "
+                    f"({lost:,} lines); close it, or write it twice"
+                )
             batch[row - len(lines)] = (line, fields[: len(names)] + [""] * (len(names) - len(fields)))
         lines += [line for line, _ in batch]
         columns = zip(*(fields for _, fields in batch), strict=True)
@@ -96,6 +99,15 @@ def _records(file: Path, encoding: str, separator: str) -> Iterator[Record]:
             raise DataError(
                 f"{file} line {line}: {error}; most likely a double quote is opened and never closed."
             ) from None
+
+
+def _swallowed(field: str, separator: str) -> int:
+    """How many lines of a field are records that an open quote has made part of it: they begin with a picture."""
+    lines = field.splitlines()[1:]
+    if len(lines) >= _MOST_LINES:
+        return len(lines)
+    begins = [separator in line and bool(_PICTURE.search(line.partition(separator)[0])) for line in lines]
+    return len(lines) - begins.index(True) if any(begins) else 0
 
 
 def _unquoted(field: str) -> str:

@@ -15,6 +15,7 @@ from tuwen.data._tables.records import read_json, read_json_lines
 from tuwen.data._tables.rows import Rows
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+_SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _PART = re.compile(r"-\d+-of-\d+$")
 _NAMES = ("captions", "metadata", "annotations", "data")
 
@@ -50,6 +51,8 @@ def read_table(files: Sequence[Path], encoding: str | None = None, separator: st
     if file.stat().st_size == 0:
         raise DataError(f"{file}: the file is empty (0 bytes).")
     suffix = file.suffix.lower()
+    if suffix in _SPREADSHEETS:
+        raise DataError(f"{file}: a spreadsheet; open it and save it as CSV, in UTF-8.")
     if suffix == ".parquet":
         return _read_parquet(files)
     if len(files) > 1:

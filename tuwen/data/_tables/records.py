@@ -41,7 +41,7 @@ def read_json_lines(file: Path, encoding: str | None = None) -> Rows:
                 if not isinstance(record, dict):
                     raise ValueError("not an object in braces, {...}")
             except (ValueError, RecursionError) as error:
-                faults[len(lines)] = f"broken JSON: {error}"
+                faults[len(lines)] = f"broken JSON: {_within_the_line(error)}"
                 record = {}
             lines.append(number)
             yield flat(record)
@@ -68,6 +68,11 @@ def read_json(file: Path, encoding: str | None = None) -> Rows:
     if not records:
         raise DataError(f"{file}: no records found; it should be a list of objects, one a picture or a text.")
     return Rows(file.name, to_table(map(flat, records)), notes=(note,) if note else ())
+
+
+def _within_the_line(error: Exception) -> str:
+    """What is wrong with a line; the library counts lines within it, which would be taken for those of the file."""
+    return f"{error.msg}, at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def _find_records(content: Any) -> list[dict[str, Any]]:
