@@ -86,6 +86,12 @@ def class_scores(predicted: Sequence[L], actual: Sequence[L]) -> dict[L, ClassSc
     return {label: _scores(hits[label], called[label], found[label]) for label in order}
 
 
+def matrix_scores(matrix: NDArray[np.int64]) -> list[ClassScores]:
+    """Precision, recall and F1 of each class, from a confusion matrix `[C, C]` as `confusion_matrix` makes it."""
+    hits, called, found = matrix.diagonal(), matrix.sum(0), matrix.sum(1)
+    return [_scores(*map(int, counts)) for counts in zip(hits, called, found, strict=True)]
+
+
 def macro_f1(predicted: Sequence[L], actual: Sequence[L]) -> float:
     """The mean F1 of the classes that occur or were predicted: rare classes count as much as common ones."""
     return fmean(scores.f1 for scores in class_scores(predicted, actual).values())
