@@ -35,6 +35,12 @@ def whole(width: int, height: int, resize: Resize) -> Region:
     return Region((width - side) / 2, (height - side) / 2, side, side)
 
 
+def inner(region: Region, share: float) -> Region:
+    """The middle of a region, `share` of its sides wide and high."""
+    across, down = region.width * share, region.height * share
+    return Region(region.left + (region.width - across) / 2, region.top + (region.height - down) / 2, across, down)
+
+
 def random_crop(
     width: int,
     height: int,
@@ -93,6 +99,24 @@ def lay(
     square[:] = background
     square[down, across] = inside
     return square
+
+
+def middle(pixels: Pixels, frame: tuple[int, int], size: int, shortest: int, interpolation: Interpolation) -> Pixels:
+    """The middle `[size, size, 3]` of the whole picture, resized until its shorter side has `shortest` pixels.
+
+    This is how pretrained models see a picture. It differs from cutting first and resizing then at the edges, whose
+    neighbours count here, and in how sizes are rounded. Pixels that are `size` × `size` already stay as they are.
+
+    Args:
+        pixels: `[H, W, 3]`, the picture, perhaps decoded smaller than it is.
+        frame: width and height of the full-sized picture.
+    """
+    if pixels.shape[:2] == (size, size) == frame:
+        return pixels
+    across, down = (shortest * side // min(frame) for side in frame)
+    left, top = (across - size) // 2, (down - size) // 2
+    seen = resized(pixels, down, across, interpolation)
+    return np.ascontiguousarray(seen[top : top + size, left : left + size])
 
 
 def resized(pixels: Pixels, height: int, width: int, interpolation: Interpolation) -> Pixels:
