@@ -13,7 +13,7 @@ from tuwen.core.batch import Batch, Row, TextBatch
 from tuwen.core.sample import Sample
 from tuwen.models.predictor import Predictor
 from tuwen.prep.batches import IGNORE
-from tuwen.prep.tokens import SPECIAL, Tokenizer
+from tuwen.prep.tokens import Tokenizer
 from tuwen.recipe.build import System
 from tuwen.recipe.sources import Data
 from tuwen.report.examples import SplitExamples
@@ -154,6 +154,7 @@ def _pieces(ids: np.ndarray, loss: np.ndarray, tokenizer: Tokenizer) -> Iterator
 
 def _words(ids: Sequence[int], tokenizer: Tokenizer) -> Iterator[str]:
     """Special tokens by name; others together, because one Chinese character may be several tokens."""
-    for special, run in groupby(ids, key=lambda number: number < len(SPECIAL)):
+    for special, run in groupby(ids, key=lambda number: number in tokenizer.marks.special):
         alike = list(run)
-        yield " ".join(SPECIAL[number] for number in alike) if special else tokenizer.decode(alike)
+        named = (str(tokenizer.backend.id_to_token(number)) for number in alike)
+        yield " ".join(named) if special else tokenizer.decode(alike)

@@ -60,8 +60,10 @@ class VisionLanguageModel(nn.Module):
         self.config = config
         self.register_buffer("mean", torch.tensor(context.mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(context.std).view(1, 3, 1, 1) * 255, persistent=False)
-        text = TextContext(context.vocab_size, context.max_length)
-        self.image_tower = _part("towers.image", config.image, ImageContext(context.image_size), "model.image")
+        text = TextContext(context.vocab_size, context.max_length, context.pretrained)
+        self.image_tower = _part(
+            "towers.image", config.image, ImageContext(context.image_size, context.pretrained), "model.image"
+        )
         self.text_tower = _part("towers.text", config.text, text, "model.text")
         self.fusion = self._build_fusion(config)
         self._build_language(config, context)

@@ -25,13 +25,14 @@ from tuwen.models.forward import Forward
 class ObjectiveContext:
     """What every objective may know of the run's tokenizer and of its training data.
 
-    vocab_size: its entries. mask: the id that stands for a hidden token. special: the ids that are no part of a text.
+    vocab_size: its entries. mask: the id that stands for a hidden token, or None.
+    special: the ids that are no part of a text.
     counts: how often each class of a vocabulary (`labels`, `answers`, `tags`) occurs in training, in the order of its
         numbers; empty where nobody counted, as in use.
     """
 
     vocab_size: int
-    mask: int
+    mask: int | None
     special: tuple[int, ...]
     counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 

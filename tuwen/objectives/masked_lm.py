@@ -43,6 +43,8 @@ class MaskedLM(Term[Config]):
 
     def __init__(self, config: Config, context: ObjectiveContext) -> None:
         super().__init__(config)
+        if context.mask is None:
+            raise RecipeError("objective masked_lm: this tokenizer has no token that hides another (mask_token).")
         self.mask, self.special = context.mask, torch.tensor(context.special)
         ids = torch.arange(context.vocab_size)
         self.words = ids[~torch.isin(ids, self.special)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -20,13 +22,17 @@ WITHOUT_SPACES = "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U0002000
 """Characters of scripts that write no spaces between words: Han and kana."""
 BYTES = tuple(f"<0x{number:02X}>" for number in range(256))
 """The tokens that a character is spelled with that has no token of its own."""
+MARKS = "special_tokens.json"
+"""The file of the special tokens, where they are others than `SPECIAL`."""
 CACHED = 2**16
 """Texts whose ids are remembered: prompts, questions and labels come again and again."""
 
 
 class TokenizerConfig(PartConfig):
-    """How the tokenizer is made. It is trained on the run's own training texts.
+    """How the tokenizer is made. It is trained on the run's own training texts, unless a pretrained one is named.
 
+    name: a checkpoint whose tokenizer is used as it is, a folder or a name on the hub, and revision, of the hub's
+        repository. A pretrained text tower or language model brings its own.
     unit: what a token is: a frequent piece of text (`subword`), or one `character`, white space and line ends included;
         a character that is rare or new is then spelled in bytes.
     vocab_size: entries at most, the 256 bytes and the special tokens included.
@@ -37,6 +43,8 @@ class TokenizerConfig(PartConfig):
         whole sentences become tokens else, and a text of known words in a new order is unknown.
     """
 
+    name: str | None = None
+    revision: str | None = None
     unit: Literal["subword", "character"] = "subword"
     vocab_size: int = Field(default=8192, ge=300)
     max_length: int = Field(default=64, ge=4)
@@ -45,18 +53,47 @@ class TokenizerConfig(PartConfig):
     split_chinese: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The ids of tokens that are no part of a text.
+
+    pad: fills rows up. eos: ends what a language model says. mask: stands for a hidden token; None where there is none.
+    before, behind: stand around a text that is read. between: what ends a prompt, before the answer.
+    special: all special ids.
+    """
+
+    pad: int
+    eos: int
+    mask: int | None
+    before: tuple[int, ...]
+    between: tuple[int, ...]
+    behind: tuple[int, ...]
+    special: tuple[int, ...]
+
+
+OWN = Marks(pad=0, eos=2, mask=4, before=(1,), between=(3,), behind=(2,), special=(0, 1, 2, 3, 4))
+"""Of a tokenizer that was learned here: `<pad> <bos> <eos> <sep> <mask>`, in this order."""
+
+
 class Tokenizer:
-    """Tokens of a text, and the special tokens `<pad> <bos> <eos> <sep> <mask>` (ids 0 to 4)."""
+    """Tokens of a text, and special tokens around it.
 
-    pad, bos, eos, sep, mask = range(len(SPECIAL))
+    Args:
+        backend: a tokenizer of the library `tokenizers`.
+        max_length: tokens of one text at most, special tokens included.
+        marks: its special tokens.
+    """
 
-    def __init__(self, backend: object, max_length: int) -> None:
+    def __init__(self, backend: object, max_length: int, marks: Marks = OWN) -> None:
         from tokenizers import Tokenizer as Backend
 
         assert isinstance(backend, Backend)
         self.backend = backend
         self.backend.encode_special_tokens = True  # "<eos>" in a user's text is text
-        self.max_length = max_length
+        self._size = max(self.backend.get_vocab().values()) + 1  # of pretrained ones some numbers may be unused
+        self.max_length, self.marks = max_length, marks
+        self.pad, self.eos, self.mask = marks.pad, marks.eos, marks.mask
+        self.bos = (*marks.before, marks.eos)[0]  # a model without one begins a text where another has ended
         self._ids = lru_cache(maxsize=CACHED)(self._encode)
 
     @classmethod
@@ -74,7 +111,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, file: Path, max_length: int) -> Tokenizer:
-        """Read a `tokenizer.json` that `save` wrote.
+        """Read a `tokenizer.json` that `save` wrote, and what lies beside it.
 
         Raises:
             CheckpointError: the file is missing or is not a tokenizer.
@@ -83,17 +120,21 @@ class Tokenizer:
 
         if not file.is_file():
             raise CheckpointError(f"{file}: the tokenizer is missing; a model cannot be used without its own.")
+        marks = file.with_name(MARKS)
         try:
-            return cls(Backend.from_file(str(file)), max_length)
+            known = Marks(**_tuples(json.loads(marks.read_text(encoding="utf-8")))) if marks.is_file() else OWN
+            return cls(Backend.from_file(str(file)), max_length, known)
         except Exception as error:  # the library raises a bare Exception
             raise CheckpointError(f"{file}: not a tokenizer file ({error}).") from error
 
     def save(self, file: Path) -> None:
-        """Write the whole tokenizer as one JSON file."""
+        """Write the whole tokenizer as one JSON file, and its special tokens beside it, unless they are the usual."""
         self.backend.save(str(file))
+        if self.marks != OWN:
+            file.with_name(MARKS).write_text(json.dumps(asdict(self.marks)) + "\n", encoding="utf-8")
 
     def __len__(self) -> int:
-        return int(self.backend.get_vocab_size())
+        return self._size
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, without special tokens, not cut."""
@@ -110,6 +151,8 @@ class Tokenizer:
 
     def normalise(self, text: str) -> str:
         """The text as the tokenizer reads it: what `decode` gives back for its ids."""
+        if self.marks != OWN:
+            return self.decode(self.encode(text))
         normaliser = self.backend.normalizer
         return (text if normaliser is None else str(normaliser.normalize_str(text))).strip()
 
@@ -123,15 +166,23 @@ class Tokenizer:
 
     def read(self, text: str) -> list[int]:
         """`<bos> text <eos>`, cut to `max_length`: how a text tower reads a text."""
-        return [self.bos, *self.encode(text)[: self.max_length - 2], self.eos]
+        return self._between(self.marks.before, text, self.marks.behind)
 
     def prompt(self, text: str) -> list[int]:
         """`<bos> text <sep>`: how a language model is asked; the answer follows."""
-        return [self.bos, *self.encode(text)[: self.max_length - 2], self.sep]
+        return self._between(self.marks.before, text, self.marks.between)
 
     def answer(self, text: str) -> list[int]:
         """`text <eos>`: what a language model is to say after a prompt."""
-        return [*self.encode(text)[: self.max_length - 1], self.eos]
+        return self._between((), text, (self.eos,))
+
+    def _between(self, before: tuple[int, ...], text: str, behind: tuple[int, ...]) -> list[int]:
+        room = self.max_length - len(before) - len(behind)
+        return [*before, *self.encode(text)[:room], *behind]
+
+
+def _tuples(content: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
 
 
 def _subwords(texts: list[str], config: TokenizerConfig) -> Any:

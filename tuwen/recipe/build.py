@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from tuwen.core.errors import RecipeError
 from tuwen.core.sample import Sample, Source, Stream
 from tuwen.models.config import ModelContext
+from tuwen.models.lora import merged_state
 from tuwen.models.model import VisionLanguageModel
 from tuwen.models.predictor import Predictor
 from tuwen.prep.images import ImagePrep
@@ -65,7 +67,7 @@ class System:
         """Write all that use needs into a folder. recipe: the resolved recipe as YAML."""
         return save_model(
             folder,
-            weights=self.model.state_dict(),
+            weights=merged_state(self.model),
             recipe=recipe,
             tokenizer=self.tokenizer,
             preprocessing=self.images.config,
@@ -88,7 +90,8 @@ def build_system(recipe: Recipe, data: Data, world: int = 1) -> System:
 
 def assemble(prepared: Prepared) -> System:
     """The model of a recipe that fits its data."""
-    system = _assemble(prepared.recipe, prepared.tokenizer, prepared.vocabulary, prepared.notes, prepared.counts)
+    build = partial(_assemble, counts=prepared.counts, pretrained=prepared.start is None)
+    system = build(prepared.recipe, prepared.tokenizer, prepared.vocabulary, prepared.notes)
     unused = unused_parts(build_step(system), prepared.preview)
     if prepared.start is not None:
         return started(system, prepared.start, prepared.found.examples)
@@ -96,7 +99,7 @@ def assemble(prepared: Prepared) -> System:
         return system
     recipe = prepared.recipe.model_copy(update={"model": without(prepared.recipe.model, unused)})
     note = f"Left out of the model, because nothing else uses them: {', '.join(unused)}."
-    return _assemble(recipe, prepared.tokenizer, prepared.vocabulary, (*prepared.notes, note), prepared.counts)
+    return build(recipe, prepared.tokenizer, prepared.vocabulary, (*prepared.notes, note))
 
 
 def started(system: System, start: Start, samples: Sequence[Sample]) -> System:
@@ -124,8 +127,9 @@ def load_system(folder: Path, recipe: Recipe) -> System:
     vocabulary = {name: tuple(words) for name, words in saved.vocabulary().items()}
     assert saved.tokenizer is not None
     tokenizer = Tokenizer.load(saved.tokenizer, recipe.tokenizer.max_length)
-    exact = recipe.model_copy(update={"image": saved.preprocessing()})
-    system = _assemble(exact, tokenizer, vocabulary)
+    plain = recipe.model.model_copy(update={"lora": {}})  # what adapters learned is part of the weights
+    exact = recipe.model_copy(update={"image": saved.preprocessing(), "model": plain})
+    system = _assemble(exact, tokenizer, vocabulary, pretrained=False)
     system.model.load_state_dict(saved.weights())
     return system
 
@@ -149,6 +153,7 @@ def _assemble(
     vocabulary: Vocabulary,
     notes: tuple[str, ...] = (),
     counts: Mapping[str, tuple[int, ...]] | None = None,
+    pretrained: bool = True,
 ) -> System:
     context = ModelContext(
         image_size=recipe.image.size,
@@ -157,6 +162,7 @@ def _assemble(
         vocab_size=len(tokenizer),
         max_length=recipe.tokenizer.max_length,
         classes={name: len(words) for name, words in vocabulary.items()},
+        pretrained=pretrained,
     )
     with torch.random.fork_rng(devices=[]):  # whoever loads a model may have random numbers of his own
         torch.default_generator.manual_seed(recipe.seed)

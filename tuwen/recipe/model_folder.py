@@ -7,6 +7,7 @@ Nothing is ever unpickled.
     model.safetensors    weights; tied ones once
     recipe.yaml          the resolved recipe
     tokenizer.json       as `tokenizers` writes it; absent where the model reads no text
+    special_tokens.json  the special tokens of a pretrained tokenizer; absent where they are the usual ones
     preprocessing.json   how a picture becomes pixels
     vocabulary.json      the classes of each head, in the order of their numbers
     manifest.json        the format, the version of Tuwen, and the size and SHA-256 of each file above
@@ -38,13 +39,22 @@ if TYPE_CHECKING:
 FORMAT = 1
 """To be raised when an older Tuwen could not read the folder any more."""
 
-FileName = Literal["model.safetensors", "recipe.yaml", "tokenizer.json", "preprocessing.json", "vocabulary.json"]
+FileName = Literal[
+    "model.safetensors",
+    "recipe.yaml",
+    "tokenizer.json",
+    "special_tokens.json",
+    "preprocessing.json",
+    "vocabulary.json",
+]
 WEIGHTS: FileName = "model.safetensors"
 RECIPE: FileName = "recipe.yaml"
 TOKENIZER: FileName = "tokenizer.json"
+SPECIAL_TOKENS: FileName = "special_tokens.json"
 PREPROCESSING: FileName = "preprocessing.json"
 VOCABULARY: FileName = "vocabulary.json"
-FILES = (WEIGHTS, RECIPE, TOKENIZER, PREPROCESSING, VOCABULARY)
+FILES = (WEIGHTS, RECIPE, TOKENIZER, SPECIAL_TOKENS, PREPROCESSING, VOCABULARY)
+OPTIONAL = {TOKENIZER, SPECIAL_TOKENS}
 MANIFEST = "manifest.json"
 STAGING = ".saving-"
 
@@ -146,7 +156,7 @@ def read_model(folder: Path) -> ModelFolder:
         CheckpointError: there is no model, or it is half-written, changed, or made by a newer Tuwen.
     """
     manifest = _read_manifest(folder)
-    lost = sorted(set(FILES) - {TOKENIZER} - manifest.files.keys())
+    lost = sorted(set(FILES) - OPTIONAL - manifest.files.keys())
     if lost:
         raise CheckpointError(f"{folder / MANIFEST}: does not speak of {', '.join(lost)}: save the model again.")
     for name, record in manifest.files.items():

@@ -11,9 +11,11 @@ from tuwen.core.errors import DataError
 from tuwen.core.rooms import build_part
 from tuwen.objectives import Objective, ObjectiveContext
 from tuwen.prep.images import ImagePrep
-from tuwen.prep.tokens import SPECIAL, Tokenizer
+from tuwen.prep.pretrained_tokens import pretrained_tokenizer
+from tuwen.prep.tokens import Tokenizer
 from tuwen.recipe.encoding import Encoder
 from tuwen.recipe.fitting import Fit
+from tuwen.recipe.pretrained import settle
 from tuwen.recipe.schema import Recipe
 from tuwen.recipe.sources import Data
 from tuwen.recipe.start import Start
@@ -53,7 +55,7 @@ class Prepared:
 def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     """Look at the training data, learn the tokenizer from it, and make the recipe fit.
 
-    The tokenizer of a trained model that the recipe starts from is kept as it is.
+    The tokenizer of a trained model that the recipe starts from is kept as it is, and so is that of a checkpoint.
 
     Args:
         recipe: as it was resolved.
@@ -63,9 +65,10 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     Raises:
         DataError: no sample can be used, too few, or one of another split has a label that a head never learns.
         RecipeError: a task or an objective that is not optional would find no position with a loss.
-        CheckpointError: there is no model to start from.
+        CheckpointError: there is no model to start from, or a checkpoint cannot be read.
     """
     start = None if recipe.start is None else Start(recipe.start, recipe)
+    recipe = settle(recipe) if start is None else recipe
     images = ImagePrep(recipe.image)
     recipe, notes = fill_batches(recipe, data.train, images, world)
     found = survey(data.train, recipe.tokenizer.sample)
@@ -110,7 +113,7 @@ def build_objectives(
     recipe: Recipe, tokenizer: Tokenizer, counts: Mapping[str, tuple[int, ...]]
 ) -> dict[str, Objective[Any]]:
     """The recipe's objectives. counts: of the classes of each vocabulary in training; `{}` where nobody counted."""
-    context = ObjectiveContext(len(tokenizer), tokenizer.mask, tuple(range(len(SPECIAL))), counts)
+    context = ObjectiveContext(len(tokenizer), tokenizer.mask, tokenizer.marks.special, counts)
     specs = recipe.objectives.items()
     return {name: build_part("objectives", spec, context, f"objectives.{name}") for name, spec in specs}
 
@@ -118,6 +121,8 @@ def build_objectives(
 def _tokenizer(recipe: Recipe, found: Survey, start: Start | None) -> Tokenizer:
     if start is not None:
         return start.tokenizer(recipe.tokenizer.max_length)
+    if recipe.tokenizer.name is not None:
+        return pretrained_tokenizer(recipe.tokenizer.name, recipe.tokenizer.revision, recipe.tokenizer.max_length)
     return Tokenizer.train(found.texts or found.labels, recipe.tokenizer)
 
 

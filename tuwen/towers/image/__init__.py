@@ -12,9 +12,13 @@ from tuwen.core.features import Features
 
 @dataclass(frozen=True, slots=True)
 class ImageContext:
-    """What an image tower is built for: pictures of `size` × `size` pixels."""
+    """What an image tower is built for: pictures of `size` × `size` pixels.
+
+    pretrained: whether a tower that names a checkpoint begins with its weights; not where it is given others.
+    """
 
     size: int
+    pretrained: bool = True
 
 
 class ImageTower(nn.Module):

@@ -12,10 +12,14 @@ from tuwen.core.features import Features
 
 @dataclass(frozen=True, slots=True)
 class TextContext:
-    """What a text tower is built for: the size of the vocabulary and the longest text in tokens."""
+    """What a text tower is built for: the size of the vocabulary and the longest text in tokens.
+
+    pretrained: whether a tower that names a checkpoint begins with its weights; not where it is given others.
+    """
 
     vocab_size: int
     max_length: int
+    pretrained: bool = True
 
 
 class TextTower(nn.Module):
