@@ -40,9 +40,17 @@ def test_several_are_mixed(pictures: Callable[..., Path]) -> None:
             "one": {"kind": "folder", "path": one},
             "scenes": {"kind": "scenes"},
             "one3": {"kind": "folder", "path": two},
-            "z-*": {"kind": "shards", "train": ["z-*.tar", "w-*.tar"]},
+            "z": {"kind": "shards", "train": ["z-*.tar", "w-*.tar"]},
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("tars", "title"),
+    [("shards/{000..127}.tar", "shards"), ("shards/*.tar", "shards"), ("a/train_*.tar.gz", "train"), ("*.tar", "data")],
+)
+def test_a_mixed_part_is_called_after_what_is_plain_in_its_address(tars: str, title: str) -> None:
+    assert list(spec_of(["scenes", tars])["parts"]) == ["scenes", title]
 
 
 @pytest.mark.parametrize(

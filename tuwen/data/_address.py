@@ -78,9 +78,10 @@ def _spec(word: str) -> dict[str, Any]:
 
 
 def _titles(words: Sequence[str]) -> list[str]:
-    """A short name for each, no two the same."""
+    """A short name for each, no two the same: `shards` for `shards/{000..127}.tar`, `train` for `a/train-*.tar`."""
     titles: list[str] = []
     for word in words:
-        title = re.split(r"[/\\]", word.rstrip("/\\"))[-1].split(".")[0] or "data"
+        steps = [re.sub(r"[\W_]*[*?{\[].*", "", step).split(".")[0] for step in re.split(r"[/\\]+", word)]
+        title = next((step for step in reversed(steps) if step), "data")
         titles.append(title if title not in titles else f"{title}{len(titles) + 1}")
     return titles

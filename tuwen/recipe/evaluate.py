@@ -48,7 +48,10 @@ def evaluate(
     training = list(sound(some(data.train, TRAINING_SAMPLES)))
     examples = Examples()
     metrics: dict[str, Any] = {}
-    for place, name in places(data.splits, system.recipe.evaluate.splits).items():
+    measured = places(data.splits, system.recipe.evaluate.splits)
+    if not measured:
+        say("nothing is measured: the data has no split beside train that is asked for; data.validation can name one")
+    for place, name in measured.items():
         began = time.monotonic()
         samples, broken = usable(some(data.splits[name], system.recipe.evaluate.samples), system.images)
         skip(broken)

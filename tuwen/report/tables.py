@@ -22,7 +22,7 @@ def metrics_table(metrics: Mapping[str, Any], language: Literal["en", "zh"] = "e
     """
     side = Label._fields.index(language)
     splits, tasks = splits_of(metrics), read_figures(metrics)
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=bool(tasks))
     table.add_column(_FIGURE[side])
     for split in splits:
         table.add_column(SPLITS[split][side], justify="right", no_wrap=True)
