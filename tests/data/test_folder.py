@@ -581,3 +581,31 @@ def test_photographs_with_a_spreadsheet_of_chinese_captions(build: Build, bccd: 
     for sample in found[:3]:
         assert sample.image is not None
         assert prep(sample.image, sample.key, None).shape == (64, 64, 3)
+
+
+def test_a_class_with_no_sample_is_refused(build: Build, pictures: Pictures) -> None:
+    folder = pictures("cat/1.jpg", "cat/2.jpg", "dog/big/3.jpg")
+    (folder / "bird").mkdir()
+    with pytest.raises(DataError, match=r"bird: no picture in it, so the class 'bird' has no sample: give it pictures"):
+        build("folder", path=str(folder))
+    (folder / "bird").rename(folder / ".cache")
+    assert build("folder", path=str(folder)).labels == ("cat", "dog/big")
+
+
+def test_a_class_may_be_empty_in_one_split_but_not_in_all(build: Build, pictures: Pictures) -> None:
+    folder = pictures("train/cat/1.jpg", "train/dog/2.jpg", "test/cat/3.jpg")
+    (folder / "test" / "dog").mkdir()
+    assert build("folder", path=str(folder)).labels == ("cat", "dog")
+    (folder / "test" / "fox").mkdir()
+    with pytest.raises(DataError, match="the class 'fox' has no sample"):
+        build("folder", path=str(folder))
+
+
+def test_validation_never_takes_the_last_picture_of_a_class(build: Build, pictures: Pictures) -> None:
+    folder = pictures(*[f"class {number}/only.jpg" for number in range(40)], *[f"many/{n}.jpg" for n in range(40)])
+    splits = build("folder", path=str(folder), validation=0.5)
+    train, held = splits["train"], splits["validation"]
+    assert isinstance(train, Source)
+    assert isinstance(held, Source)
+    assert {train[number].label for number in range(len(train))} == set(splits.labels)
+    assert {held[number].label for number in range(len(held))} == {"many"}

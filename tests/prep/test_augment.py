@@ -84,6 +84,17 @@ def test_a_second_view_shows_a_part_of_the_picture() -> None:
     assert ImagePrep(ImageConfig(size=32)).view(ramp, "ramp", RNG(0)) is None
 
 
+def test_a_second_view_may_show_the_whole_elsewhere() -> None:
+    """Nothing is cut away but at the rim, and nothing changes its size."""
+    dot = np.zeros((32, 32, 3), np.uint8)
+    dot[12:20, 12:20] = 255
+    view = ViewConfig(augment="shift", shift=0.25)
+    prep = ImagePrep(ImageConfig(size=32, background=(0, 0, 0), view=view))
+    views = [prep.view(dot, "dot", RNG(seed)) for seed in range(20)]
+    assert all(view is not None and (view == 255).all(-1).sum() == 64 for view in views)
+    assert len({view.tobytes() for view in views if view is not None}) > 10
+
+
 def test_training_turns_pictures_and_use_does_not() -> None:
     prep = ImagePrep(ImageConfig(size=16, rotate=20))
     assert np.array_equal(prep(noise(), "x", None), noise())

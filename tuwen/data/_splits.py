@@ -66,9 +66,9 @@ def _split(rows: Rows, config: TableConfig, finder: PictureFinder, split: str | 
         codes[list(rows.faults)] = -1
         notes += said
     share = config.validation if config.validation is not None else 0.1 if split is None and len(parts) == 1 else 0.0
-    if carve and share and "train" in parts and "validation" not in parts:
-        notes += _hold_out(parts, rows, names, codes, share)
     label_names, label_codes = _coded(rows, columns.label, _first_text) if columns.label else ([], None)
+    if carve and share and "train" in parts and "validation" not in parts:
+        notes += _hold_out(parts, rows, (names, codes), label_codes, share)
     reader = SampleReader(rows, columns, config, finder)
     sources = {name: RowSource(reader, *_grouped(members, codes, label_codes)) for name, members in parts.items()}
     return sources, notes, label_names
@@ -104,11 +104,19 @@ def _by_column(rows: Rows, column: str, codes: Numbers) -> tuple[dict[str, Numbe
     return {name: np.flatnonzero(of_row == place) for name, place in number.items()}, rows, notes
 
 
-def _hold_out(parts: dict[str, Numbers], rows: Rows, names: Sequence[str], codes: Numbers, share: float) -> list[str]:
-    """Move a share of the training pictures to `validation`, at least one and not all.
+def _hold_out(
+    parts: dict[str, Numbers],
+    rows: Rows,
+    pictures: tuple[Sequence[str], Numbers],
+    labels: Numbers | None,
+    share: float,
+) -> list[str]:
+    """Move a share of the training pictures to `validation`, at least one, and never all, nor all of a class.
 
     By a hash of the picture's name (or of its row), so that a picture stays in its split when others come or go.
+    pictures: the names, and for each row the number of its name. labels: for each row the number of its label.
     """
+    names, codes = pictures
     train = parts["train"]
     of_name = np.array([share_of(name) for name in names] + [0.0])
     hashes = of_name[codes[train]]
@@ -118,6 +126,10 @@ def _hold_out(parts: dict[str, Numbers], rows: Rows, names: Sequence[str], codes
         return []
     held = hashes < max(share, np.nextafter(hashes.min(), 1))
     held &= hashes != hashes.max()
+    if labels is not None:
+        held &= np.isin(labels[train], labels[train][~held])
+    if not held.any():
+        return []
     parts["train"], parts["validation"] = train[~held], train[held]
     return [f"{rows.name}: {share:.0%} of the pictures, chosen by a hash of their names, are held out for validation."]
 

@@ -133,6 +133,8 @@ def _without_table(folder: Path, config: Config) -> NotedSplits:
         settings = config.model_copy(update={"image_column": "image", "caption_columns": ("captions",)})
     else:
         classes = sorted({picture.parent.as_posix() for _, picture in every} - {"."})
+        for place in places.values() or [folder]:
+            _refuse_empty_classes(place, classes)
         if len(classes) < 2 and not (classes and config.templates):
             raise DataError(
                 f"{folder}: nothing is said about its {len(every):,} pictures. It has no table (CSV, TSV, JSON, "
@@ -155,6 +157,25 @@ def _refuse_columns(folder: Path, config: Config) -> None:
     if given:
         raise DataError(
             f"{folder}: `{given[0]}` is set, and there is no table in the folder; name one with `captions`."
+        )
+
+
+def _refuse_empty_classes(folder: Path, classes: list[str]) -> None:
+    """Find subfolders that look like a class and have no picture, there or below, nor in another split.
+
+    Raises:
+        DataError: there is one.
+    """
+    within = {part.as_posix() for name in classes for part in (Path(name), *Path(name).parents)}
+    empty = sorted(
+        entry.name
+        for entry in folder.iterdir()
+        if entry.is_dir() and entry.name[0] not in "._" and entry.name not in within
+    )
+    if empty:
+        raise DataError(
+            f"{folder / empty[0]}: no picture in it, so the class {empty[0]!r} has no sample: give it pictures, or "
+            "take the folder away."
         )
 
 

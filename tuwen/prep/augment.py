@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +26,19 @@ YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5
 class ViewConfig(PartConfig):
     """A second, stronger augmented view of each picture (Chen et al. 2020, arXiv:2002.05709, section 3).
 
-    scale, ratio: a random part of the picture, of an area in `scale` (as a share), stretched by up to `ratio`.
+    augment: `crop`: a random part of the picture, of an area in `scale` (as a share), stretched by up to `ratio`.
+        `shift`: the whole, moved by up to `shift` (as a share of its side) and zoomed as in `zoom`, where size matters.
     flip: whether every other view is mirrored. rotate: degrees each way at most.
     brightness, contrast, saturation: changed by a factor from 1 - x to 1 + x. hue: turned by up to x times half the
         circle of colours. grey: how often colours are taken out. None of these where texts tell colours.
     blur: standard deviation at most, in pixels.
     """
 
+    augment: Literal["crop", "shift"] = "crop"
     scale: tuple[Positive, Annotated[float, Field(gt=0, le=1)]] = (0.5, 1.0)
     ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3)
+    shift: float = Field(0.1, ge=0, lt=0.5)
+    zoom: tuple[Positive, Positive] = (1.0, 1.0)
     flip: bool = False
     rotate: float = Field(0.0, ge=0, le=180)
     brightness: Share = 0.0
@@ -46,7 +50,7 @@ class ViewConfig(PartConfig):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        for name, (low, high) in {"scale": self.scale, "ratio": self.ratio}.items():
+        for name, (low, high) in {"scale": self.scale, "ratio": self.ratio, "zoom": self.zoom}.items():
             if low > high:
                 raise ValueError(f"{name} is [least, most]; turn {[low, high]} round")
         return self

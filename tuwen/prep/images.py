@@ -145,5 +145,5 @@ class ImagePrep:
 
 def _cropping(config: ImageConfig, view: ViewConfig) -> ImageConfig:
     """The settings with the crop of a view, and no other augmentation."""
-    crop = {"augment": "crop", "scale": view.scale, "ratio": view.ratio, "flip": False, "rotate": 0.0, "view": None}
-    return config.model_copy(update=crop)
+    crop = view.model_dump(include={"augment", "scale", "ratio", "shift", "zoom"})
+    return config.model_copy(update={**crop, "flip": False, "rotate": 0.0, "view": None})
