@@ -39,6 +39,15 @@ def test_origins_can_be_shown_or_left_out(recipe: str, capsys: pytest.CaptureFix
     assert "#" not in shown(capsys, "show", recipe, "--no-origins")
 
 
+def test_the_data_of_a_command_line_is_shown_with_its_origin(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("photos").mkdir()
+    text = shown(capsys, "show", "pretrain", "--data", "photos", "--captions", "texts.csv")
+    assert [line.split() for line in text.splitlines() if line.startswith(("  path:", "  captions:"))] == [
+        ["path:", "photos", "#", "--data"],
+        ["captions:", "texts.csv", "#", "--data"],
+    ]
+
+
 def test_a_wrong_recipe_is_a_message(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["recipe", "show", recipe, "--set", "train.step=3"])

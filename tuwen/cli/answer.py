@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from tuwen.cli._options import Run
+
 PANEL = "Use"
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    run: Run,
     picture: Annotated[Path, typer.Argument(help="A picture file.")],
     questions: Annotated[list[str], typer.Argument(help="Questions about it.")],
 ) -> None:

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from tuwen.cli._options import Run
+
 PANEL = "Use"
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    run: Run,
     pictures: Annotated[list[Path], typer.Argument(help="Picture files.")],
     language: Annotated[str, typer.Option(help="Language of the captions: en, zh.")] = "en",
 ) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tuwen.cli._options import Captions, Data, RecipeName, Sets
+
 PANEL = "Look inside"
 command = typer.Typer(help="Look at data before training on it.")
 
@@ -18,16 +20,11 @@ def _data() -> None:
 
 @command.command("check")
 def check(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, a YAML file, or a run folder.")] = "pretrain",
-    data: Annotated[
-        list[str] | None,
-        typer.Option(help="A folder of pictures, tars, or a data set of the hub (owner/name); several are mixed."),
-    ] = None,
-    captions: Annotated[
-        str | None, typer.Option(help="The CSV, TSV, JSONL or Parquet file that speaks of them.")
-    ] = None,
+    recipe: RecipeName = "pretrain",
+    data: Data = None,
+    captions: Captions = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/check"),
-    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
+    sets: Sets = None,
     pictures: Annotated[
         int, typer.Option(min=0, help="Pictures to decode in each split, evenly spread; 0 for all.")
     ] = 2000,

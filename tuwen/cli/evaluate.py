@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
+from tuwen.cli._options import Run
 
 PANEL = "Look inside"
 
 
-def command(run: Annotated[Path, typer.Argument(help="Folder of a trained model.")]) -> None:
+def command(run: Run) -> None:
     """Measure a trained model on the unseen splits of its data, and write metrics.json and the page again."""
     from rich.console import Console
 

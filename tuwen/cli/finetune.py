@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tuwen.cli._options import Captions, Run, Sets
+
 PANEL = "Train"
 
 
@@ -21,7 +23,7 @@ class Task(StrEnum):
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    run: Run,
     task: Annotated[Task, typer.Option(help="What to learn.")],
     data: Annotated[
         list[str] | None,
@@ -29,9 +31,7 @@ def command(
             help="A folder of pictures, tars, or a data set of the hub; what the model was trained on if none."
         ),
     ] = None,
-    captions: Annotated[
-        str | None, typer.Option(help="The CSV, TSV, JSONL or Parquet file that speaks of them.")
-    ] = None,
+    captions: Captions = None,
     only: Annotated[
         list[str] | None,
         typer.Option(metavar="PART", help="Parts that learn: head, image, text, fusion, ...; all learn if none."),
@@ -40,7 +40,7 @@ def command(
         int | None, typer.Option(min=1, metavar="RANK", help="Let low-rank adapters learn in place of the towers.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the new run; by default RUN-TASK.")] = None,
-    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
+    sets: Sets = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the new run's last checkpoint.")] = False,
 ) -> None:
     """Go on from a trained model with one task: all of it, its head alone, or through adapters.

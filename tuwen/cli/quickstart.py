@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tuwen.cli._options import Resume, Sets
+
 PANEL = "Train"
 PICTURE = "scene.png"
 
@@ -30,8 +32,8 @@ ASKED = {
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/quickstart"),
-    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    sets: Sets = None,
+    resume: Resume = False,
 ) -> None:
     """Train one model on drawn scenes in five minutes, measure it on unseen ones, and show what it does."""
     from tuwen.cli._training import program, train

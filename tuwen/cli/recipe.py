@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tuwen.cli._options import Captions, Data, RecipeName, Sets
+
 PANEL = "Look inside"
 command = typer.Typer(help="The recipes, and what they resolve to.")
 
@@ -23,16 +25,18 @@ def list_recipes() -> None:
 
 @command.command("show")
 def show(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, a YAML file, or a run folder.")] = "quickstart",
-    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
+    recipe: RecipeName = "quickstart",
+    data: Data = None,
+    captions: Captions = None,
+    sets: Sets = None,
     origins: Annotated[bool, typer.Option(help="Say behind each value where it came from.")] = True,
 ) -> None:
     """Print a recipe in full: every setting and default, and where each value came from.
 
     What is printed is a recipe itself: tuwen recipe show quickstart > mine.yaml
     """
-    from tuwen.recipe.schema import load_recipe
+    from tuwen.cli._training import load
 
-    for line in load_recipe(recipe, sets=sets or ()).to_yaml(origins).splitlines():
+    for line in load(recipe, data or [], captions, sets or []).to_yaml(origins).splitlines():
         setting, mark, comment = line.rpartition("  # ")
         typer.echo(setting + typer.style(mark + comment, dim=True) if mark else line)
