@@ -19,10 +19,14 @@ PREFIX = -1
 
 @dataclass(frozen=True, slots=True)
 class LanguageContext:
-    """What a language model is built for: the size of the vocabulary and the longest sequence, prefix included."""
+    """What a language model is built for: the size of the vocabulary and the longest sequence, prefix included.
+
+    pretrained: whether a model that names a checkpoint begins with its weights; not where it is given others.
+    """
 
     vocab_size: int
     max_length: int
+    pretrained: bool = True
 
 
 class LanguageModel(nn.Module):

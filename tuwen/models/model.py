@@ -16,7 +16,7 @@ from tuwen.language import LanguageContext, LanguageModel
 from tuwen.models.config import HeadConfig, ModelConfig, ModelContext
 from tuwen.models.forward import Forward
 from tuwen.models.lora import add_adapters
-from tuwen.models.parts import chosen, freeze, parts_of
+from tuwen.models.parts import chosen, freeze, parts_of, refuse_coarse
 from tuwen.models.prefix import Prefix, prefix_length
 from tuwen.towers.image import ImageContext, ImageTower
 from tuwen.towers.text import TextContext, TextTower
@@ -120,6 +120,7 @@ class VisionLanguageModel(nn.Module):
     def _choose_what_learns(self, config: ModelConfig) -> tuple[nn.Module, ...]:
         parts = parts_of(self)
         frozen = chosen(parts, config.freeze, "model.freeze")
+        refuse_coarse({name: modules for name, modules in parts.items() if name not in frozen})
         for name, modules in chosen(parts, config.lora, "model.lora").items():
             if name in frozen:
                 raise RecipeError(
@@ -160,9 +161,8 @@ class VisionLanguageModel(nn.Module):
             return
         tower = self.image_tower
         length = 2 * context.max_length + (0 if tower is None else prefix_length(config.prefix, tower))
-        self.language = _part(
-            "language", config.language, LanguageContext(context.vocab_size, length), "model.language"
-        )
+        wanted = LanguageContext(context.vocab_size, length, context.pretrained)
+        self.language = _part("language", config.language, wanted, "model.language")
         if tower is not None:
             self.prefix = Prefix(config.prefix, tower, self.language.width)
 

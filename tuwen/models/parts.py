@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 
 from tuwen.core.errors import RecipeError
@@ -22,6 +23,8 @@ _ATTRIBUTES = {
     "embedding": ("image_projection", "text_projection"),
 }
 """Where the model has what its settings name."""
+
+COARSE = (torch.bfloat16, torch.float16, torch.int8)
 
 Parts = dict[str, tuple[nn.Module, ...]]
 
@@ -46,6 +49,17 @@ def chosen(parts: Parts, names: Iterable[str], where: str) -> Parts:
                 f"{where}: this model has no part {name!r}; it has {', '.join(known)}.{nearest(name, known)}"
             )
     return {name: parts[name] for name in names}
+
+
+def refuse_coarse(parts: Parts) -> None:
+    """Weights of few bits are too coarse to learn: the steps of training would be lost in rounding.
+
+    Raises:
+        RecipeError: one of the parts has such weights.
+    """
+    for name, modules in parts.items():
+        if any(tensor.dtype in COARSE for module in modules for tensor in module.state_dict().values()):
+            raise RecipeError(f"model.{name}: its weights are kept in too few bits to learn: add it to model.freeze.")
 
 
 def freeze(modules: Iterable[nn.Module]) -> None:
