@@ -1,0 +1,50 @@
+"""`tuwen sweep`, with real trainings in processes of their own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Said
+
+Run = Callable[..., Said]
+
+RECIPE = """\
+data: {kind: scenes, size: 32, objects: [1, 1], train_scenes: 40, test_scenes: 6, holdout: 0}
+image: {size: 32}
+tokenizer: {vocab_size: 300, sample: 50}
+model: {image: {kind: cnn, stem: 4, channels: [8], blocks: [1]}, text: {kind: gru, width: 8}, embedding: 8}
+objectives: {contrastive: {}}
+tasks: {retrieve: {candidates: 6}}
+train: {steps: 1, batch_size: 4, precision: fp32, compile: false}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    return tmp_path / "tiny.yaml"
+
+
+def test_a_run_fails_and_the_other_is_compared(tuwen: Run, recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sweep"
+    words = ("--grid", "objectives.contrastive.stream=[nothing,retrieve]", "--out", out, "--set", "train.log_every=1")
+    said = tuwen("sweep", recipe, *words)
+    assert said.status == 1
+    assert "1/2 nothing, seed 0: objectives.contrastive: no position would carry a loss" in said.line
+    assert "2/2 retrieve, seed 0: trained: tasks.retrieve.image_to_text_r1" in said.line
+    content = json.loads((out / "sweep.json").read_text())
+    assert [run["error"] is None for run in content["runs"]] == [False, True]
+    again = tuwen("sweep", recipe, *words, "--measure", "tasks.retrieve.text_to_image_r1")
+    assert "2/2 retrieve, seed 0: had ended before: tasks.retrieve.text_to_image_r1" in again.line
+
+
+def test_wrong_calls_are_messages(tuwen: Run, recipe: Path) -> None:
+    for words, message in {
+        ("--grid", "train.steps"): "--grid train.steps: write a key and a value",
+        ("--grid", "train.steps=[1]", "--seeds", "a"): "seeds.0: ",
+        (): "recipe: is missing",
+    }.items():
+        said = tuwen("sweep", recipe, *words)
+        assert (said.status, message in said.line) == (1, True), said.line
