@@ -6,7 +6,7 @@ import torch
 from tests import tiny
 from tuwen.core.features import Features
 from tuwen.models.config import PrefixConfig
-from tuwen.models.prefix import Merge, Pool, Prefix, prefix_length
+from tuwen.models.prefix import FromPatches, FromPooled, Merge, Pool, build_prefix, prefix_length
 from tuwen.towers.image import ImageTower
 
 
@@ -55,19 +55,21 @@ def test_learned_queries_split_any_width(width: int, heads: int) -> None:
         (PrefixConfig(tokens=4), 4),
         (PrefixConfig(pooled=True), 10),
         (PrefixConfig(tokens=2, pooled=True), 3),
+        (PrefixConfig(tokens=2, source="pooled"), 2),
     ],
 )
 def test_a_prefix_is_as_long_as_promised_and_as_wide_as_the_language_model(config: PrefixConfig, length: int) -> None:
     tower = Patches(9, 6)
-    found = Prefix(config, tower, 10)(Features(torch.randn(2, 9, 6), torch.randn(2, 6)))
+    found = build_prefix(config, tower, 10)(Features(torch.randn(2, 9, 6), torch.randn(2, 6)))
     assert found.shape == (2, length, 10)
     assert prefix_length(config, tower) == length
 
 
 def test_the_pooled_picture_comes_first() -> None:
     torch.manual_seed(0)
-    prefix = Prefix(PrefixConfig(pooled=True), Patches(4, 6), 10)
+    prefix = build_prefix(PrefixConfig(pooled=True), Patches(4, 6), 10)
     image = Features(torch.randn(2, 4, 6), torch.randn(2, 6))
+    assert isinstance(prefix, FromPatches)
     assert prefix.pooled is not None
     found = prefix(image)
     torch.testing.assert_close(found[:, 0], prefix.pooled(image.pooled))
@@ -78,3 +80,18 @@ def test_the_language_model_has_room_for_the_prefix_and_for_a_question_with_its_
     language = tiny.model(prefix={"tokens": 2, "pooled": True}).language
     assert language is not None
     assert language.max_length == 3 + 2 * tiny.tokenizer().max_length
+
+
+def test_the_pooled_picture_becomes_all_tokens_at_once() -> None:
+    torch.manual_seed(0)
+    prefix = build_prefix(PrefixConfig(tokens=2, source="pooled"), Patches(4, 6), 5)
+    assert isinstance(prefix, FromPooled)
+    image = Features(torch.randn(3, 4, 6), torch.randn(3, 6))
+    flat = prefix.projection(image.pooled)
+    torch.testing.assert_close(prefix(image), torch.stack([flat[:, :5], flat[:, 5:]], 1))
+
+
+@pytest.mark.parametrize("settings", [{}, {"tokens": 2, "merge": 2}, {"tokens": 2, "pooled": True}])
+def test_a_pooled_picture_has_no_patches(settings: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="from source: pooled come `tokens`"):
+        PrefixConfig(source="pooled", **settings)  # type: ignore[arg-type]

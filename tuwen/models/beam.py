@@ -68,8 +68,9 @@ class Beams:
         reader = Reader(self.language, self.prompts)
         active = list(range(len(searches)))
         for number in range(max_new_tokens):
-            scores = iter(reader.log_probabilities().split([len(searches[row].open) for row in active]))
-            full = iter(reader.full.split([len(searches[row].open) for row in active]))
+            sizes = [len(searches[row].open) for row in active]
+            scores = iter(torch.split(reader.log_probabilities(), sizes))
+            full = iter(torch.split(reader.full, sizes))
             start, rows, tokens, going = 0, [], [], []
             for row in active:
                 search = searches[row]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from tuwen.core.rooms import PartConfig, PartOf, PartSpec
 from tuwen.models.lora import LoraConfig
@@ -29,13 +29,21 @@ class PrefixConfig(PartConfig):
     """How a picture becomes embeddings that a language model reads as if they were words.
 
     merge: so many patches a side are joined into one token (the reverse of pixel shuffle, Shi et al. 2016, 1609.05158).
-    tokens: learned queries that read the patches and become the prefix; 0 for one token a (merged) patch.
+    tokens: how many there are. Learned queries that read the patches; 0 for one token a (merged) patch.
     pooled: whether the picture's pooled vector stands before them, as one more token.
+    source: what is read. `pooled` maps the pooled vector to all `tokens` at once, as the paper does (it has 2).
     """
 
     merge: int = Field(default=1, ge=1)
     tokens: int = Field(default=0, ge=0)
     pooled: bool = False
+    source: Literal["patches", "pooled"] = "patches"
+
+    @model_validator(mode="after")
+    def _fits_its_source(self) -> PrefixConfig:
+        if self.source == "pooled" and (not self.tokens or self.merge > 1 or self.pooled):
+            raise ValueError("from source: pooled come `tokens` (at least 1), and no patches to merge or to add to")
+        return self
 
 
 class ModelConfig(PartConfig):

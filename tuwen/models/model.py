@@ -17,7 +17,7 @@ from tuwen.models.config import HeadConfig, ModelConfig, ModelContext
 from tuwen.models.forward import Forward
 from tuwen.models.lora import add_adapters
 from tuwen.models.parts import chosen, freeze, parts_of, refuse_coarse
-from tuwen.models.prefix import Prefix, prefix_length
+from tuwen.models.prefix import Prefix, build_prefix, prefix_length
 from tuwen.towers.image import ImageContext, ImageTower
 from tuwen.towers.text import TextContext, TextTower
 
@@ -164,7 +164,7 @@ class VisionLanguageModel(nn.Module):
         wanted = LanguageContext(context.vocab_size, length, context.pretrained)
         self.language = _part("language", config.language, wanted, "model.language")
         if tower is not None:
-            self.prefix = Prefix(config.prefix, tower, self.language.width)
+            self.prefix = build_prefix(config.prefix, tower, self.language.width)
 
     def _build_embedding(self, config: ModelConfig) -> None:
         self.image_projection = self.text_projection = self.logit_scale = self.logit_bias = None

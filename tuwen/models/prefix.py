@@ -7,6 +7,7 @@ Shapes: B pictures, N patches, D width of the image tower, P prefix tokens, E wi
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -53,8 +54,19 @@ class Pool(nn.Module):
 class Prefix(nn.Module):
     """An image tower's features → `[B, length, E]`."""
 
+    length: int
+
+    @abstractmethod
+    def forward(self, image: Features) -> Tensor:
+        """The prefix of each picture."""
+
+
+class FromPatches(Prefix):
+    """Patches, merged or read by learned queries, and if asked the pooled vector before them. → `[B, P, E]`."""
+
     def __init__(self, config: PrefixConfig, tower: ImageTower, width: int) -> None:
         super().__init__()
+        self.length = prefix_length(config, tower)
         self.reader = Pool(config.tokens, tower) if config.tokens else Merge(config.merge, tower)
         self.projection = nn.Linear(self.reader.width, width)
         self.pooled = nn.Linear(tower.width, width) if config.pooled else None
@@ -66,6 +78,25 @@ class Prefix(nn.Module):
         return torch.cat([self.pooled(image.pooled).unsqueeze(1), tokens], 1)
 
 
+class FromPooled(Prefix):
+    """The pooled vector, mapped to all tokens at once (section 3.1.2 of the paper). → `[B, P, E]`."""
+
+    def __init__(self, config: PrefixConfig, tower: ImageTower, width: int) -> None:
+        super().__init__()
+        self.length = config.tokens
+        self.projection = nn.Linear(tower.width, config.tokens * width)
+
+    def forward(self, image: Features) -> Tensor:
+        return self.projection(image.pooled).unflatten(1, (self.length, -1))
+
+
+def build_prefix(config: PrefixConfig, tower: ImageTower, width: int) -> Prefix:
+    """The prefix of a tower's pictures for a language model of some width."""
+    return (FromPooled if config.source == "pooled" else FromPatches)(config, tower, width)
+
+
 def prefix_length(config: PrefixConfig, tower: ImageTower) -> int:
     """How many tokens of a language model a picture takes."""
+    if config.source == "pooled":
+        return config.tokens
     return int(config.pooled) + (config.tokens or tower.patches // config.merge**2)

@@ -104,6 +104,12 @@ class Writer:
                 found += score(self.language, rows, [texts[number] for number in numbers])
         return found
 
+    def length(self, prompt: Prompt) -> int:
+        """How many tokens a prompt has, with those of its pictures and the one that it begins with."""
+        pictures = sum(not isinstance(part, str) for part in prompt)
+        words = sum(len(self.tokenizer.piece(part)) for part in prompt if isinstance(part, str))
+        return 1 + words + (pictures * self.predictor.model.require("prefix").length if pictures else 0)
+
     def _chunks(self, prompts: Sequence[Prompt]) -> Iterator[range]:
         size = self.predictor.batch_size
         for start in range(0, len(prompts), size):

@@ -73,6 +73,23 @@ METRICS: dict[str, Metric] = {
     "perplexity": Metric(Label("Perplexity", "困惑度"), Unit.PLAIN),
     "masked_accuracy": Metric(Label("Hidden words guessed", "掩码预测准确率"), headline=True),
     "masked_perplexity": Metric(Label("Perplexity of hidden words", "掩码困惑度"), Unit.PLAIN),
+    **{
+        f"{ways}_way_{shots}_shot": Metric(
+            Label(f"{ways} words, {shots} pictures of each", f"{ways} 个新词，每词 {shots} 图"),
+            headline=True,
+            counted=True,
+        )
+        for ways in (2, 3, 5, 10, 20)
+        for shots in (0, 1, 3, 5)
+    },
+    "named_alone": Metric(Label("Named rightly, alone", "单独命名正确")),
+    "named_in_company": Metric(Label("Named rightly, behind others", "排在他图之后命名正确")),
+    **{
+        f"{shots}_shot_accuracy": Metric(
+            Label(f"Accuracy after {shots} examples", f"{shots} 个示例后的准确率"), headline=True, counted=True
+        )
+        for shots in (0, 1, 2, 4, 8)
+    },
     "macro_f1": Metric(Label("Macro F1", "宏平均 F1")),
     "micro_f1": Metric(Label("Micro F1", "微平均 F1")),
     "macro_precision": Metric(Label("Macro precision", "宏平均精确率")),

@@ -1,0 +1,130 @@
+"""Answer questions after none or a few examples in the prompt (Tsimpoukelli et al. 2021, arXiv:2106.13884, 4.1).
+
+    [picture] question: what shape is it? answer: circle. [picture] question: what colour is it? answer:
+
+Nothing is trained for it: a model that has only ever been trained on captions is asked as its language model was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from tuwen.core.batch import Row
+from tuwen.core.rooms import PartConfig
+from tuwen.core.sample import Picture, Question, Sample
+from tuwen.metrics.classification import accuracy, majority_floor
+from tuwen.models.generate import Decoding
+from tuwen.models.predictor import Predictor
+from tuwen.models.prompts import Prompt, Writer
+from tuwen.report.examples import AnswerExample, SplitExamples
+from tuwen.report.examples import choose as choose_examples
+from tuwen.tasks import Task, TaskContext, blank
+
+Asked = tuple[Sample, Question]
+
+
+class Config(PartConfig):
+    """How questions are asked, and after how many examples.
+
+    language: of the questions. example: what follows a picture whose answer is told; without the answer it asks for it.
+    stop: what ends an answer. shots: numbers of examples, drawn from the training samples.
+    questions: so many are asked at most.
+    """
+
+    language: str = "en"
+    example: str = "question: {question} answer: {answer}."
+    stop: str = "."
+    shots: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 4)
+    questions: int = Field(default=400, ge=1)
+
+
+class FewShotVqaTask(Task):
+    """Questions that are only asked, never learned."""
+
+    needs = "a question with its answer"
+
+    def __init__(self, config: Config, context: TaskContext) -> None:
+        self.config, self.tokenizer = config, context.tokenizer
+
+    def finds(self, sample: Sample) -> bool:
+        return sample.image is not None and bool(self._questions(sample))
+
+    def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
+        return []
+
+    def evaluate(
+        self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
+    ) -> dict[str, float]:
+        asked = self._pairs(samples)[: self.config.questions]
+        examples = self._pairs(training)
+        if not asked:
+            return {}
+        grey, writer = blank(samples[:1], predictor)[0], Writer(predictor)
+        truths = [self.tokenizer.normalise(question.answer) for _, question in asked]
+        figures = {"majority_floor": majority_floor(truths), "count": float(len(asked))}
+        for shots in self.config.shots:
+            said = self._answers(writer, asked, examples, shots, None)
+            unseen = self._answers(writer, asked, examples, shots, grey)
+            if said is None or unseen is None:
+                continue
+            figures[f"{shots}_shot_accuracy"] = accuracy(said, truths)
+            figures[f"{shots}_shot_accuracy_blind_floor"] = accuracy(unseen, truths)
+            if shots == min(self.config.shots):
+                page.answers += choose_examples(self._shown(predictor, asked, said, truths))
+        return figures
+
+    def _answers(
+        self, writer: Writer, asked: Sequence[Asked], examples: Sequence[Asked], shots: int, instead: Picture | None
+    ) -> list[str] | None:
+        """The answer to each question, with another picture in the place of all if one is given; None if too long."""
+        rng = np.random.default_rng(shots)
+        prompts = [self._prompt(one, self._draw(rng, examples, shots), instead) for one in asked]
+        how = Decoding(max_new_tokens=16)
+        if max(map(writer.length, prompts)) + how.max_new_tokens > writer.language.max_length:
+            return None
+        return [one.text.strip() for one in writer.generate(prompts, how, [self.config.stop])]
+
+    def _draw(self, rng: np.random.Generator, examples: Sequence[Asked], shots: int) -> list[Asked]:
+        return [examples[int(number)] for number in rng.integers(len(examples), size=shots)] if examples else []
+
+    def _prompt(self, asked: Asked, examples: Sequence[Asked], instead: Picture | None) -> Prompt:
+        told = [
+            part
+            for sample, question in examples
+            for part in (
+                _shown(sample, instead),
+                self.config.example.format(question=question.text, answer=question.answer),
+            )
+        ]
+        sample, question = asked
+        open_end = self.config.example.partition("{answer}")[0].format(question=question.text)
+        return [*told, _shown(sample, instead), open_end]
+
+    def _pairs(self, samples: Sequence[Sample]) -> list[Asked]:
+        return [(sample, question) for sample in samples if self.finds(sample) for question in self._questions(sample)]
+
+    def _questions(self, sample: Sample) -> list[Question]:
+        return [question for question in sample.questions if question.language in (self.config.language, "und")]
+
+    def _shown(
+        self, predictor: Predictor, asked: Sequence[Asked], said: Sequence[str], truths: Sequence[str]
+    ) -> list[AnswerExample]:
+        return [
+            AnswerExample(
+                predictor.prepare(_shown(sample, None)), question.text, text, truth, text == truth, question.kind
+            )
+            for (sample, question), text, truth in zip(asked[:200], said, truths, strict=False)
+        ]
+
+
+def _shown(sample: Sample, instead: Picture | None) -> Picture:
+    assert sample.image is not None
+    return sample.image if instead is None else instead
+
+
+def build(config: Config, context: TaskContext) -> FewShotVqaTask:
+    return FewShotVqaTask(config, context)
