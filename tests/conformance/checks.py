@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +21,12 @@ def settings(room: str, kind: str) -> dict[str, Any]:
 
 
 def build(room: str, kind: str, context: Any, seed: int = 0) -> Any:
-    """A part as a recipe builds it, with random weights."""
+    """A part as a recipe builds it, with random weights. One that needs an extra is tried where that is installed."""
+    package = getattr(find_part(room, kind), "PACKAGE", None)
+    if package is not None:
+        pytest.importorskip(
+            package, reason=f"{room}.{kind} needs the extra {package!r}: pip install 'tuwen[{package}]'"
+        )
     torch.manual_seed(seed)
     return build_part(room, settings(room, kind), context)
 
