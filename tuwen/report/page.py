@@ -16,6 +16,7 @@ from markupsafe import Markup
 from tuwen.core.errors import DataError
 from tuwen.metrics.classification import wilson_interval
 from tuwen.report import confusion, labels
+from tuwen.report.again import again, use
 from tuwen.report.curves import Chart, chart
 from tuwen.report.examples import FILE_NAME as EXAMPLES_NAME
 from tuwen.report.examples import Examples, SplitExamples, Tally
@@ -37,7 +38,7 @@ def write_report(run_folder: Path) -> Path:
     """
     recipe = run_folder / "recipe.yaml"
     page = render(
-        name=run_folder.resolve().name,
+        run=run_folder,
         metrics=read_metrics(run_folder),
         log=read_log(run_folder),
         examples=Examples.load(run_folder) if (run_folder / EXAMPLES_NAME).exists() else Examples(),
@@ -50,12 +51,17 @@ def write_report(run_folder: Path) -> Path:
     return path
 
 
-def render(name: str, metrics: Mapping[str, Any], log: Log, examples: Examples, recipe: str) -> str:
-    """The page as HTML. Whatever comes from data or a user is escaped, and no script but the page's own may run."""
+def render(run: Path, metrics: Mapping[str, Any], log: Log, examples: Examples, recipe: str) -> str:
+    """The page as HTML. Whatever comes from data or a user is escaped, and no script but the page's own may run.
+
+    recipe: the resolved one, as YAML.
+    """
     environment = _environment()
     script = environment.get_template("page.js").render()
     return environment.get_template("page.html").render(
-        name=name,
+        name=run.resolve().name,
+        again=again(run),
+        use=use(run, recipe),
         metrics=metrics,
         splits=[split for split in labels.SPLITS if split in {*splits_of(metrics), *examples.splits}],
         tasks=read_figures(metrics),
