@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tuwen.recipe.resolve import Resolved
     from tuwen.recipe.run import Finished
     from tuwen.recipe.schema import Recipe
+    from tuwen.report.forgetting import Forgetting
 
 
 def load(recipe: str, data: Sequence[str], captions: str | None, sets: Sequence[str]) -> Resolved[Recipe]:
@@ -57,10 +58,24 @@ def run_recipe(resolved: Resolved[Recipe], run: Path, resume: bool, asked: Mappi
         console.print(f"Interrupted at step {finished.result.step}. Go on with: {again}", soft_wrap=True)
         raise typer.Exit(130)
     console.print(metrics_table(finished.metrics))
+    if finished.forgetting is not None:
+        show_forgetting(finished.forgetting, run, console)
     if skipped := len(SkippedList(run / "skipped.jsonl")):
         console.print(f"{skipped} samples could not be used; {run / 'skipped.jsonl'} lists them.", soft_wrap=True)
     console.print(f"Report: {finished.report}", soft_wrap=True)
     return finished
+
+
+def show_forgetting(found: Forgetting, run: Path, console: Console) -> None:
+    """What fine-tuning took away, and the weights between."""
+    from tuwen.recipe.guard import INTERPOLATED
+    from tuwen.report.forgetting import PICTURE, forgetting_table, mixed_table
+
+    console.print(forgetting_table(found))
+    if found.alpha is not None:
+        console.print(mixed_table(found))
+        console.print(f"Weights between, alpha {found.alpha:g}: {run / INTERPOLATED}", soft_wrap=True)
+    console.print(f"Picture: {run / PICTURE}", soft_wrap=True)
 
 
 def program() -> str:

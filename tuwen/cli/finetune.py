@@ -39,6 +39,9 @@ def command(
     lora: Annotated[
         int | None, typer.Option(min=1, metavar="RANK", help="Let low-rank adapters learn in place of the towers.")
     ] = None,
+    guard: Annotated[
+        bool, typer.Option(help="Measure what the model forgets, and save weights between the old and the new.")
+    ] = True,
     out: Annotated[Path | None, typer.Option(help="Folder of the new run; by default RUN-TASK.")] = None,
     sets: Sets = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the new run's last checkpoint.")] = False,
@@ -60,5 +63,8 @@ def command(
         resolved = load_recipe(folder, sets=sets or ())
     else:
         spec = spec_of(data or [], captions) if data or captions else None
-        resolved = finetune_recipe(run, task.value, data=spec, only=only or (), lora=lora, sets=sets or ())
+        parts = only or ()
+        resolved = finetune_recipe(run, task.value, data=spec, only=parts, lora=lora, guard=guard, sets=sets or ())
+    if guard and resolved.recipe.guard is None:
+        typer.echo("no guard: the model was trained neither for retrieval nor for classification by texts")
     run_recipe(resolved, folder, resume)

@@ -36,6 +36,7 @@ class System:
 
     notes: what the recipe had to give up to fit its data, in sentences.
     counts: how often each class of a vocabulary occurs in training; empty in use.
+    carried: the parts that began with what a trained model knew; empty in use.
     """
 
     recipe: Recipe
@@ -46,6 +47,7 @@ class System:
     tasks: Mapping[str, Task]
     notes: tuple[str, ...] = ()
     counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    carried: tuple[str, ...] = ()
 
     @property
     def encoder(self) -> Encoder:
@@ -109,12 +111,13 @@ def started(system: System, start: Start, samples: Sequence[Sample]) -> System:
         RecipeError: a part has other settings than it was trained with.
     """
     carried = start.give(system.model, system.vocabulary)
-    notes = [carried.note(start.config.run)]
+    notes, known = [carried.note(start.config.run)], carried.parts
     for head in (head for head in start.config.zero_shot if f"heads.{head}" in carried.new):
         begin_as_zero_shot(system.predictor(), head, _class_texts(system, head), samples)
         notes.append(f"heads.{head} begins as the zero-shot classifier.")
+        known = (*known, f"heads.{head}")
     system.model.train()
-    return replace(system, notes=(*system.notes, *notes))
+    return replace(system, notes=(*system.notes, *notes), carried=known)
 
 
 def load_system(folder: Path, recipe: Recipe) -> System:

@@ -64,6 +64,7 @@ def finetune_recipe(
     data: PartSpec | None = None,
     only: Sequence[str] = (),
     lora: int | None = None,
+    guard: bool = True,
     sets: Iterable[str] = (),
 ) -> Resolved[Recipe]:
     """The recipe that goes on from a trained run with one task.
@@ -74,6 +75,7 @@ def finetune_recipe(
         data: a part of the room `data`; the run's own where None.
         only: the parts that learn, all others stay as they are: `head`, `image`, `text`, ...; all learn where empty.
         lora: rank of adapters that learn in place of the towers' linear layers; heads and projections learn whole.
+        guard: measure what the model could do before, on the run's own data, and mix old and new weights.
         sets: `a.b=c` as given after `--set`; on top of all.
 
     Raises:
@@ -88,6 +90,7 @@ def finetune_recipe(
     _check_needs(wanted, task, base["model"], run)
     settings = _composed(base, name, wanted, run)
     settings["model"] |= _what_learns(wanted, settings["model"], parts_of(trained.model), only, lora)
+    settings["guard"] = _guard(trained.recipe) if guard else None
     settings["train"] |= _train(base["train"], read_sets(sets).plain().get("train") or {}, whole=not (only or lora))
     layers = Setting.given(settings, f"{run / RUN_RECIPE} with --task {task}")
     if data is not None:
@@ -208,6 +211,18 @@ def _what_learns(
 
 _PARTS = ("image", "text", "fusion", "language")
 """The parts that hold most of a model's weights."""
+
+
+_COMPARED = (("retrieve", None), ("classify", "texts"))
+"""Kinds of tasks, and by what they answer, that compare pictures with texts and have no weights of their own."""
+
+
+def _guard(before: Recipe) -> Settings | None:
+    """What is compared without training, on the data of the pretraining; None where the model has no space for it."""
+    tasks = {name: spec for name, spec in before.tasks.items() if (spec["kind"], spec.get("by")) in _COMPARED}
+    if before.model.embedding is None or not tasks:
+        return None
+    return {"data": before.data, "tasks": tasks}
 
 
 def _train(before: Settings, given: Settings, whole: bool) -> Settings:

@@ -14,11 +14,13 @@ from accelerate import Accelerator
 from tuwen.core.errors import CheckpointError
 from tuwen.recipe.build import System, build_step, build_system, load_system
 from tuwen.recipe.evaluate import evaluate, write_metrics
+from tuwen.recipe.guard import INTERPOLATED, Guard
 from tuwen.recipe.library import RUN_RECIPE
 from tuwen.recipe.model_folder import MANIFEST, read_model
 from tuwen.recipe.resolve import Resolved
 from tuwen.recipe.schema import Recipe, load_recipe
 from tuwen.recipe.sources import Data, build_data
+from tuwen.report.forgetting import Forgetting
 from tuwen.report.log import read_log
 from tuwen.report.page import METRICS, read_metrics, write_report
 from tuwen.train.checkpoints import Checkpoints, write_whole
@@ -27,19 +29,23 @@ from tuwen.train.lines import SkippedList
 from tuwen.train.loop import fit
 from tuwen.train.machine import choose_precision, data_workers
 
-KEPT = ("train_seconds", "pairs_per_second", "parameters", "asked")
+KEPT = ("train_seconds", "pairs_per_second", "parameters", "asked", "forgetting")
 """What `metrics.json` says of the training; evaluating again keeps it."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that ended. `report` is None where the run was interrupted, and can be resumed."""
+    """A run that ended. `report` is None where the run was interrupted, and can be resumed.
+
+    forgetting: what the guard found, where the recipe has one.
+    """
 
     system: System
     data: Data
     result: Result
     metrics: dict[str, Any]
     report: Path | None
+    forgetting: Forgetting | None = None
 
 
 def pretrain(
@@ -76,6 +82,7 @@ def pretrain(
     if accelerator.is_main_process and not (resume and (run / RUN_RECIPE).exists()):
         run.mkdir(parents=True, exist_ok=True)
         write_whole(run / RUN_RECIPE, yaml)  # now, so that `tuwen pretrain RUN --resume` is all that going on needs
+    guard = Guard(recipe.guard, system, run, say) if recipe.guard and accelerator.is_main_process else None
     workers = data_workers(recipe.train.workers, accelerator.device, accelerator.num_processes)
     loader = system.loader(data.train, workers, accelerator.process_index, accelerator.num_processes)
     result = fit(
@@ -84,7 +91,7 @@ def pretrain(
         recipe.train,
         run,
         resume=resume,
-        listeners=listeners,
+        listeners=[*listeners, *([guard] if guard else [])],
         identity=identity(recipe),
         accelerator=accelerator,
         began=began,
@@ -92,20 +99,31 @@ def pretrain(
     if not accelerator.is_main_process or not result.finished:
         return Finished(system, data, result, {}, None)
     system.save(run, yaml)
+    forgetting = guard.finish(data, result.step) if guard else None
     numbers = {
         "train_seconds": round(result.seconds, 1),
         "pairs_per_second": round(result.samples_per_second, 1),
         "parameters": sum(parameter.numel() for parameter in system.model.parameters()),
         **({"asked": asked} if asked else {}),
+        **({"forgetting": forgetting.summary()} if forgetting else {}),
     }
     metrics = measure(system, data, run, numbers, say)
-    return Finished(system, data, result, metrics, write_report(run))
+    if (run / INTERPOLATED).is_dir():
+        measure_interpolated(run, data, metrics)
+    return Finished(system, data, result, metrics, write_report(run), forgetting)
+
+
+def measure_interpolated(run: Path, data: Data, metrics: Mapping[str, Any]) -> None:
+    """Measure the model between the pretrained and the fine-tuned one as the run's own was, and write its page."""
+    folder = run / INTERPOLATED
+    measure(load_run(folder), data, folder, {name: metrics[name] for name in KEPT if name in metrics})
+    write_report(folder)
 
 
 def identity(recipe: Recipe) -> dict[str, Any]:
     """What must be the same for a run to go on: every setting by its key, but for those of `train`, which knows itself
-    what may change, and of the evaluation."""
-    return dict(_leaves(recipe.model_dump(mode="json", exclude={"train", "evaluate"})))
+    what may change, and of what is only measured."""
+    return dict(_leaves(recipe.model_dump(mode="json", exclude={"train", "evaluate", "guard"})))
 
 
 def _leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

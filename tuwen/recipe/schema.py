@@ -48,11 +48,30 @@ class StartConfig(PartConfig):
     zero_shot: tuple[str, ...] = ()
 
 
+class GuardConfig(PartConfig):
+    """What a model could do before its fine-tuning and shall not forget.
+
+    data: a part of the room `data`, with unseen samples. tasks: parts by name, measured on them.
+    samples: at most. times: how often it is measured between the first step and the last.
+    alphas: steps of the curve between the pretrained and the fine-tuned weights; 0 for none.
+    alpha: the share of the fine-tuned weights that is saved beside them; the best of the curve where null.
+    """
+
+    data: Annotated[PartSpec, PartOf("data")]
+    tasks: Annotated[dict[str, Annotated[PartSpec, PartOf("tasks")]], BeforeValidator(_name_kinds)] = Field(
+        min_length=1
+    )
+    samples: int = Field(default=500, ge=4)
+    times: int = Field(default=4, ge=0)
+    alphas: int = Field(default=10, ge=0)
+    alpha: float | None = Field(default=None, ge=0, le=1)
+
+
 class Recipe(PartConfig):
     """A whole system: what it learns from, what it consists of, how it is trained, what it is asked.
 
     seed: of the first weights and of the tokenizer's sample of texts.
-    start: a trained model to start from, or none.
+    start: a trained model to start from, or none. guard: what it could do and shall not forget, or none.
     data: a part of the room `data`.
     objectives, tasks: parts by name; one without `kind` is of the kind that its name says, and null takes one out that
         the extended recipe has.
@@ -62,6 +81,7 @@ class Recipe(PartConfig):
 
     seed: int = Field(default=0, ge=0)
     start: StartConfig | None = None
+    guard: GuardConfig | None = None
     data: Annotated[PartSpec, PartOf("data")]
     image: ImageConfig = ImageConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()

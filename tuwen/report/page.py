@@ -21,6 +21,8 @@ from tuwen.report.curves import Chart, chart
 from tuwen.report.examples import FILE_NAME as EXAMPLES_NAME
 from tuwen.report.examples import Examples, SplitExamples, Tally
 from tuwen.report.figures import Floor, Unit, Value, read_figures, splits_of
+from tuwen.report.forgetting import FILE_NAME as FORGETTING_NAME
+from tuwen.report.forgetting import Forgetting, figure_label, plot
 from tuwen.report.labels import Label
 from tuwen.report.log import Log, Series, read_log
 from tuwen.report.marking import differing_words, duration, highlight_yaml, picture_tag
@@ -31,7 +33,7 @@ METRICS = "metrics.json"
 
 def write_report(run_folder: Path) -> Path:
     """Write `report.html` into a run folder, from its `metrics.json` and, where they are there, its `log.jsonl`,
-    `recipe.yaml` and `examples.json`.
+    `recipe.yaml`, `examples.json` and `forgetting.json`.
 
     Raises:
         DataError: `metrics.json` is missing, or a file is not what it should be.
@@ -43,6 +45,7 @@ def write_report(run_folder: Path) -> Path:
         log=read_log(run_folder),
         examples=Examples.load(run_folder) if (run_folder / EXAMPLES_NAME).exists() else Examples(),
         recipe=recipe.read_text(encoding="utf-8") if recipe.exists() else "",
+        forgetting=Forgetting.load(run_folder) if (run_folder / FORGETTING_NAME).exists() else None,
     )
     path = run_folder / FILE_NAME
     part = path.with_suffix(".part")
@@ -51,10 +54,17 @@ def write_report(run_folder: Path) -> Path:
     return path
 
 
-def render(run: Path, metrics: Mapping[str, Any], log: Log, examples: Examples, recipe: str) -> str:
+def render(
+    run: Path,
+    metrics: Mapping[str, Any],
+    log: Log,
+    examples: Examples,
+    recipe: str,
+    forgetting: Forgetting | None = None,
+) -> str:
     """The page as HTML. Whatever comes from data or a user is escaped, and no script but the page's own may run.
 
-    recipe: the resolved one, as YAML.
+    recipe: the resolved one, as YAML. forgetting: what a fine-tuning took away, where that was measured.
     """
     environment = _environment()
     script = environment.get_template("page.js").render()
@@ -72,6 +82,8 @@ def render(run: Path, metrics: Mapping[str, Any], log: Log, examples: Examples, 
         tallies=_tallies(examples.splits),
         confusions={name: confusion.view(s.confusion) for name, s in examples.splits.items() if s.confusion},
         recipe=highlight_yaml(recipe),
+        forgetting=forgetting,
+        forgetting_plot=base64.b64encode(plot(forgetting)).decode() if forgetting else "",
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
@@ -89,6 +101,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "t": _both,
         "label": labels.label,
+        "figure_label": figure_label,
         "labels": labels,
         "picture": picture_tag,
         "words": differing_words,
