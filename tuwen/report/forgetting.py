@@ -121,7 +121,7 @@ def figure_label(name: str) -> Label:
 def forgetting_table(found: Forgetting, language: Literal["en", "zh"] = "en") -> Table:
     """A Rich table: each guarded figure before and after, what it lost, and both kinds at the chosen interpolation."""
     side = Label._fields.index(language)
-    heads = (Label("Kept", "保持"), Label("before", "之前"), Label("after", "之后"), Label("lost", "损失"))
+    heads = (Label("Kept", "保持"), Label("before", "之前"), Label("after", "之后"), Label("change", "变化"))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, head in enumerate(heads):
         table.add_column(head[side], justify="right" if number else "left", no_wrap=bool(number))
@@ -173,6 +173,7 @@ def _plot_path(axes: Any, path: tuple[Moment, ...]) -> None:
         marker = MARKERS[number % len(MARKERS)]
         axes.plot(steps, values, marker=marker, markersize=4, linewidth=1.4, label=figure_label(name).en)
     axes.set_title("During fine-tuning", fontsize=10, color=INK, loc="left")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("step", fontsize=9)
     axes.set_ylabel("%", fontsize=9)
     axes.set_ylim(bottom=0)
@@ -186,10 +187,11 @@ def _plot_curve(axes: Any, found: Forgetting) -> None:
     for mixed, x, y in zip(found.curve, kept, learned, strict=True):
         if mixed.alpha in (0, 1):
             words = "pretrained" if mixed.alpha == 0 else "fine-tuned"
-            axes.annotate(f" {words}", (x, y), fontsize=8, color=INK)
+            axes.annotate(words, (x, y), (6, 6), textcoords="offset points", fontsize=8, color=INK)
         if mixed.alpha == found.alpha:
             axes.plot([x], [y], "*", color=LEARNED, markersize=13)
-            axes.annotate(f"  alpha {mixed.alpha:g}", (x, y), fontsize=8, color=LEARNED, va="top")
+            words = f"alpha {mixed.alpha:g}"
+            axes.annotate(words, (x, y), (8, -12), textcoords="offset points", fontsize=8, color=LEARNED)
     axes.set_title("Between the two weights", fontsize=10, color=INK, loc="left")
     axes.set_xlabel("kept: mean of the guarded figures, %", fontsize=9)
     axes.set_ylabel("learned: mean of the task's figures, %", fontsize=9)
