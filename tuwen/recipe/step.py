@@ -12,10 +12,15 @@ from tuwen.core.errors import RecipeError
 from tuwen.core.everyone import world
 from tuwen.core.loss import Loss
 from tuwen.layers.blocks import Block, CrossBlock
+from tuwen.models.depth import depths
 from tuwen.models.forward import Forward
 from tuwen.models.joined import Embeddings, Joined, embeddings
 from tuwen.models.model import VisionLanguageModel
+from tuwen.models.parts import parts_of
 from tuwen.objectives import Objective, Term
+
+LAYERED = ("image", "text", "language")
+"""The parts that consist of layers, the lower of which may learn more slowly."""
 
 
 class Step(nn.Module):
@@ -70,6 +75,13 @@ class Step(nn.Module):
     def counts(self, batch: Batch) -> dict[str, float]:
         """How many items each term finds in the batch."""
         return {name: term.count(batch) for name, term in self.terms.items()}
+
+    def depths(self) -> dict[str, int]:
+        """By the name of a parameter of a tower or of the language model, how many layers lie above it."""
+        names = {module: name for name, module in self.named_modules()}
+        parts = parts_of(self.model)
+        layered = [module for part in LAYERED if part in parts for module in parts[part]]
+        return {f"{names[m]}.{name}": depth for m in layered for name, depth in depths(m).items()}
 
     def compile_(self) -> None:
         """Compile the Transformer blocks, once for all lengths."""

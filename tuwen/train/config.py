@@ -23,6 +23,8 @@ class TrainConfig(PartConfig):
         each batch's alone: as one larger batch, in the memory of a small one, for one more pass without gradients.
     learning_rate: the highest. It rises linearly over `warmup` (a number of steps, or a share of the run below 1) and
         falls on a cosine to `floor` times the highest, beginning when the share `hold` of the run is over.
+    layer_decay: what the learning rate of a layer is of that of the layer above it, in the image tower, the text tower
+        and the language model (Howard and Ruder 2018, arXiv:1801.06146, section 3.2); 1 for the same rate everywhere.
     weight_decay, betas: of the optimizer; only matrices decay.
     clip_norm: the longest gradient that is applied whole, or none.
     optimizer: a part of `train.optimizers`.
@@ -47,6 +49,7 @@ class TrainConfig(PartConfig):
     warmup: NonNegativeInt | Share = 0.05
     hold: Share = 0.0
     floor: Annotated[float, Field(ge=0, le=1)] = 0.0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     weight_decay: NonNegativeFloat = 0.05
     betas: tuple[Share, Share] = (0.9, 0.98)
     clip_norm: PositiveFloat | None = 1.0

@@ -38,6 +38,9 @@ class TrainStep(Protocol):
     def counts(self, batch: Batch) -> Mapping[str, float]:
         """How many items each objective will find in the batch (`Loss.count`), known before the forward pass."""
 
+    def depths(self) -> Mapping[str, int]:
+        """By the name of a parameter that lies in layers, how many of them lie above it; asked for by `layer_decay`."""
+
 
 class Learner:
     """A module, its optimizers and the moving average of its weights.
@@ -54,7 +57,7 @@ class Learner:
         self.weights: Mapping[str, float] = dict(sorted(step.weights.items()))  # type: ignore[union-attr, operator]
         self.counts: Callable[[Batch], Mapping[str, float]] = step.counts  # type: ignore[assignment]
         self.clip_norm, self.decay, self.caches = config.clip_norm, config.ema, config.gradient_cache
-        context = Trainable(step, config.weight_decay, config.betas)
+        context = Trainable(step, config.weight_decay, config.betas, _scales(step, config.layer_decay))
         self.parameters = context.parameters()
         self.optimizers: list[Optimizer] = build_part("train.optimizers", config.optimizer, context, "train.optimizer")
         team.spread(step)
@@ -156,6 +159,15 @@ class Learner:
 
     def _names(self) -> dict[int, str]:
         return {id(parameter): name for name, parameter in self.module.named_parameters()}
+
+
+def _scales(step: nn.Module, decay: float) -> dict[int, float]:
+    """By the id of a parameter, what its learning rate is multiplied by."""
+    if decay == 1:
+        return {}
+    depths: Mapping[str, int] = step.depths()  # type: ignore[operator]
+    named = dict(step.named_parameters())
+    return {id(named[name]): decay**depth for name, depth in depths.items()}
 
 
 def _own_tensors(module: nn.Module) -> dict[str, Tensor]:

@@ -27,8 +27,8 @@ def build(config: Config, context: Trainable) -> list[Optimizer]:
 def adamw(parameters: Sequence[nn.Parameter], context: Trainable, eps: float) -> Optimizer:
     """AdamW over some parameters: weights of two and more dimensions decay; biases, gains and temperatures do not."""
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": context.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        *context.groups([p for p in parameters if p.ndim >= 2], weight_decay=context.weight_decay),
+        *context.groups([p for p in parameters if p.ndim < 2], weight_decay=0.0),
     ]
     fused = all(p.device.type in ("cpu", "cuda") and torch.is_floating_point(p) for p in parameters)
-    return AdamW([group for group in groups if group["params"]], lr=0.0, betas=context.betas, eps=eps, fused=fused)
+    return AdamW(groups, lr=0.0, betas=context.betas, eps=eps, fused=fused)

@@ -36,7 +36,7 @@ class Config(PartConfig):
 class Muon(Optimizer):
     """Momentum, orthogonalised. Parameters need two dimensions at least; those behind the first are read as inputs."""
 
-    def __init__(self, params: Iterable[nn.Parameter], momentum: float, iterations: int, weight_decay: float) -> None:
+    def __init__(self, params: Iterable[dict[str, Any]], momentum: float, iterations: int, weight_decay: float) -> None:
         super().__init__(params, {"lr": 0.0, "weight_decay": weight_decay})
         self.momentum = momentum
         self.iterations = iterations
@@ -90,7 +90,8 @@ def build(config: Config, context: Trainable) -> list[Optimizer]:
     others = [p for p in context.parameters() if id(p) not in maps]
     optimizers: list[Optimizer] = []
     if matrices:
-        optimizers.append(Muon(matrices, config.momentum, config.iterations, context.weight_decay))
+        groups = context.groups(matrices)
+        optimizers.append(Muon(groups, config.momentum, config.iterations, context.weight_decay))
     if others:
         optimizers.append(adamw(others, context, config.eps))
     return optimizers
