@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,14 +16,28 @@ from tuwen.models.predictor import Predictor
 from tuwen.report.examples import Examples
 from tuwen.tasks import Task, TaskContext
 
-SAMPLES = tiny.scenes()["train"]
+COLOURS = ("red", "green", "blue", "yellow")
+
+
+def tagged(samples: list[Sample]) -> list[Sample]:
+    """Scenes with the colours that their texts name as tags."""
+    said = [" ".join(caption.text for caption in sample.captions) for sample in samples]
+    return [
+        replace(sample, tags=tuple(colour for colour in COLOURS if colour in text))
+        for sample, text in zip(samples, said, strict=True)
+    ]
+
+
+SAMPLES = tagged(tiny.scenes()["train"])
 LABELS = tuple(sorted({sample.label for sample in SAMPLES if sample.label is not None}))
 ANSWERS = tuple(sorted({question.answer for sample in SAMPLES for question in sample.questions}))
 
 
 @pytest.fixture(params=names("tasks"))
 def task(request: pytest.FixtureRequest) -> Task:
-    return build_part("tasks", settings("tasks", request.param), TaskContext(tiny.tokenizer(), LABELS, ANSWERS))
+    return build_part(
+        "tasks", settings("tasks", request.param), TaskContext(tiny.tokenizer(), LABELS, ANSWERS, tags=COLOURS)
+    )
 
 
 @pytest.fixture
@@ -30,6 +45,7 @@ def predictor() -> Predictor:
     heads = {
         "label": {"reads": "image", "classes": "labels"},
         "answer": {"reads": "fused", "classes": "answers"},
+        "tags": {"reads": "image", "classes": len(COLOURS)},
         "match": {"reads": "fused", "classes": 2},
         "mask": {"reads": "text", "classes": "vocabulary"},
     }
@@ -71,7 +87,7 @@ def test_it_finds_something_in_a_scene(task: Task) -> None:
 
 
 def test_figures_are_finite_and_come_with_a_count(task: Task, predictor: Predictor) -> None:
-    unseen = tiny.scenes()["test"]
+    unseen = tagged(tiny.scenes()["test"])
     page = Examples().split("tasks")
     figures = task.evaluate(predictor, unseen, SAMPLES, page)
     assert figures

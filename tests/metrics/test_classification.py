@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from tuwen.metrics.classification import (
@@ -10,6 +11,7 @@ from tuwen.metrics.classification import (
     macro_f1,
     majority_floor,
     micro_f1,
+    multilabel_scores,
     question_floor,
     wilson_interval,
 )
@@ -98,3 +100,20 @@ def test_wilson_interval_of_the_textbook():
 def test_what_cannot_be_scored_says_why(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_many_labels_by_hand():
+    """Four pictures, three classes of which the last neither occurs nor is guessed."""
+    actual = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0], [1, 0, 0]], bool)
+    predicted = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0]], bool)
+    found = multilabel_scores(predicted, actual)
+    assert found == {
+        "exact_match": 1 / 4,
+        "accuracy": 9 / 12,
+        "micro_f1": 2 * 2 / (3 + 4),
+        "macro_f1": (2 * 2 / (2 + 3) + 0) / 2,
+    }
+    nothing = np.zeros((2, 2), bool)
+    assert multilabel_scores(nothing, nothing) == {"exact_match": 1, "accuracy": 1, "micro_f1": 0, "macro_f1": 0}
+    with pytest.raises(ValueError, match="predictions"):
+        multilabel_scores(nothing, actual)

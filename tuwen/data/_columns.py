@@ -38,7 +38,8 @@ class ColumnsConfig(PartConfig):
 
     image_column: the picture: its file's name or its bytes.
     caption_columns: texts about the picture, in one or more columns; `names.*` means all that begin so, [] none.
-    label_column: the picture's class.
+    label_column: the picture's class. tags_column: all classes that fit it, as a list, or divided by commas or
+        semicolons; an empty cell is none of them. It is never guessed.
     question_column, answer_column, question_kind_column: a question, its answer and its kind.
     language: of all texts (`zh`); else told by the column's name (`caption_en`), else by each text's script.
     templates: captions made of the label, by language: `{en: "a photo of a {}", zh: "一张{}的照片"}`.
@@ -47,6 +48,7 @@ class ColumnsConfig(PartConfig):
     image_column: str | None = None
     caption_columns: tuple[str, ...] | None = None
     label_column: str | None = None
+    tags_column: str | None = None
     question_column: str | None = None
     answer_column: str | None = None
     question_kind_column: str | None = None
@@ -81,6 +83,7 @@ class Columns:
     image: str
     captions: tuple[tuple[str, str | None], ...] = ()
     label: str | None = None
+    tags: str | None = None
     question: str | None = None
     answer: str | None = None
     kind: str | None = None
@@ -125,13 +128,15 @@ class Chooser:
         image = config.image_column or self._guess_image()
         question, answer, kind = self._questions()
         label = config.label_column or self._guess("labels", LABEL)
-        captions = self._guess_captions(silent=not (label or question)) if self.captions is None else self.captions
-        if not (captions or label or question):
+        tags = config.tags_column
+        said = bool(label or question or tags)
+        captions = self._guess_captions(silent=not said) if self.captions is None else self.captions
+        if not (captions or said):
             raise DataError(
                 f"{self.rows.name}: no column says anything about the pictures. It has {self._listed()}. "
                 "Name one with `caption_columns`, `label_column`, or `question_column` and `answer_column`."
             )
-        return Columns(image, self._with_languages(captions), label, question, answer, kind)
+        return Columns(image, self._with_languages(captions), label, tags, question, answer, kind)
 
     def _questions(self) -> tuple[str | None, str | None, str | None]:
         """Columns of questions, answers and kinds. What looks like the one half of a pair without the other is none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from tuwen.core.errors import SampleError
 from tuwen.core.sample import Caption, Question, Sample
 from tuwen.data._columns import Columns, ColumnsConfig
 from tuwen.data._pictures import PictureFinder, name_of, picture_of
-from tuwen.data._text import guess_language, texts
+from tuwen.data._text import clean, guess_language, texts
 
 Numbers = NDArray[np.int64]
 
@@ -78,8 +79,9 @@ class SampleReader:
             captions=tuple(self._captions(members, label)),
             questions=tuple(question for row in members for question in self._questions(row)),
             label=label,
+            tags=self._tags(first),
         )
-        if not (sample.captions or sample.questions or sample.label):
+        if not (sample.captions or sample.questions or sample.label or sample.tags is not None):
             columns = [name for name, _ in self.columns.captions] + [self.columns.question, self.columns.label]
             empty = ", ".join(name for name in columns if name)
             raise SampleError(sample.key, f"nothing is said about the picture: {empty} is empty ({where})")
@@ -89,6 +91,14 @@ class SampleReader:
         if self.columns.label is None:
             return None
         return next(iter(texts(self.rows.cell(row, self.columns.label))), None)
+
+    def _tags(self, row: int) -> tuple[str, ...] | None:
+        if self.columns.tags is None:
+            return None
+        parts = (
+            part for text in texts(self.rows.cell(row, self.columns.tags)) for part in re.split("[,;，；、]", text)
+        )
+        return tuple(sorted({clean(part) for part in parts} - {""}))
 
     def _captions(self, members: Sequence[int], label: str | None) -> list[Caption]:
         found = [

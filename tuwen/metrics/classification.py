@@ -117,6 +117,28 @@ def classification_scores(predicted: Sequence[L], actual: Sequence[L]) -> dict[s
     }
 
 
+def multilabel_scores(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -> dict[str, float]:
+    """Any number of classes fits a sample. Two of `[samples, classes]` to `exact_match` (all classes of a sample are
+    right), `accuracy` (of single decisions), `micro_f1` over all decisions and `macro_f1`, the mean over the classes.
+
+    A class that neither occurs nor is predicted has no part in the macro mean, which is 0 where there is no other.
+
+    Raises:
+        ValueError: the two differ in shape, or are empty.
+    """
+    if predicted.shape != actual.shape or not actual.size:
+        raise ValueError(f"predictions {predicted.shape} for classes {actual.shape}")
+    hits, called, found = (predicted & actual).sum(0), predicted.sum(0), actual.sum(0)
+    there = called + found > 0
+    each = [_scores(*map(int, counts)).f1 for counts in zip(hits[there], called[there], found[there], strict=True)]
+    return {
+        "exact_match": float((predicted == actual).all(1).mean()),
+        "accuracy": float((predicted == actual).mean()),
+        "micro_f1": _scores(int(hits.sum()), int(called.sum()), int(found.sum())).f1,
+        "macro_f1": fmean(each) if each else 0.0,
+    }
+
+
 def majority_floor(actual: Sequence[Hashable]) -> float:
     """What always giving the commonest answer gets; the commonest of the test set itself, so no constant gets more."""
     if not actual:

@@ -123,7 +123,7 @@ def _tokenizer(recipe: Recipe, found: Survey, start: Start | None) -> Tokenizer:
         return start.tokenizer(recipe.tokenizer.max_length)
     if recipe.tokenizer.name is not None:
         return pretrained_tokenizer(recipe.tokenizer.name, recipe.tokenizer.revision, recipe.tokenizer.max_length)
-    return Tokenizer.train(found.texts or found.labels, recipe.tokenizer)
+    return Tokenizer.train(found.texts or found.labels or found.tags, recipe.tokenizer)
 
 
 def _vocabulary(found: Survey, data: Data) -> Vocabulary:
