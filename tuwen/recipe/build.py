@@ -36,6 +36,7 @@ class System:
 
     notes: what the recipe had to give up to fit its data, in sentences.
     counts: how often each class of a vocabulary occurs in training; empty in use.
+    mix: the weights of the tasks, where a sample is learned for one at a time; empty in use.
     carried: the parts that began with what a trained model knew; empty in use.
     """
 
@@ -48,6 +49,7 @@ class System:
     notes: tuple[str, ...] = ()
     counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     carried: tuple[str, ...] = ()
+    mix: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def encoder(self) -> Encoder:
@@ -56,7 +58,7 @@ class System:
 
     def loader(self, source: Source | Stream, workers: int, rank: int = 0, world: int = 1) -> Loader:
         """Batches for training."""
-        encode, train = self.encoder, self.recipe.train
+        encode, train = replace(self.encoder, weights=self.mix), self.recipe.train
         return Loader(
             source, encode, encode.collate, train.batch_size, train.seed, workers=workers, rank=rank, world=world
         )
@@ -92,6 +94,10 @@ def build_system(recipe: Recipe, data: Data, world: int = 1) -> System:
 
 def assemble(prepared: Prepared) -> System:
     """The model of a recipe that fits its data."""
+    return replace(_fitted(prepared), mix=prepared.mix)
+
+
+def _fitted(prepared: Prepared) -> System:
     build = partial(_assemble, counts=prepared.counts, pretrained=prepared.start is None)
     system = build(prepared.recipe, prepared.tokenizer, prepared.vocabulary, prepared.notes)
     unused = unused_parts(build_step(system), prepared.preview)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -23,11 +23,13 @@ class Encoder:
     """The tasks of a recipe, and how pictures and texts become a batch.
 
     pad: the token id that fills rows up.
+    weights: of those tasks of which a sample is encoded for one at a time, drawn in this proportion; empty for all.
     """
 
     tasks: Mapping[str, Task]
     images: ImagePrep
     pad: int
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def only(self, names: Iterable[str]) -> Encoder:
         """The same with some of the tasks."""
@@ -49,6 +51,7 @@ class Encoder:
             view = self.images.view(sample.image, sample.key, rng) if augment else None
         rows: dict[str, list[Row]] = defaultdict(list)
         asked = {name: task for name, task in self.tasks.items() if pixels is not None or not task.needs_picture}
+        asked = self._drawn(asked, sample, rng)
         for name, task in asked.items():
             rows[self.stream(name)] += task.encode(sample, rng)
         return Encoded(
@@ -59,6 +62,15 @@ class Encoder:
             tags=_first(task.tags(sample) for task in asked.values()),
             view=view,
         )
+
+    def _drawn(self, tasks: dict[str, Task], sample: Sample, rng: np.random.Generator) -> dict[str, Task]:
+        """Of the tasks with a weight that find something in the sample one; the tasks without a weight all stay."""
+        able = [name for name, task in tasks.items() if name in self.weights and task.finds(sample)]
+        if len(able) < 2:
+            return tasks
+        shares = np.array([self.weights[name] for name in able])
+        drawn = able[int(rng.choice(len(able), p=shares / shares.sum()))]
+        return {name: task for name, task in tasks.items() if name == drawn or name not in self.weights}
 
     def collate(self, samples: Sequence[Encoded]) -> Batch:
         """Encoded samples as a batch."""

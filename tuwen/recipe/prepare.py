@@ -15,6 +15,7 @@ from tuwen.prep.pretrained_tokens import pretrained_tokenizer
 from tuwen.prep.tokens import Tokenizer
 from tuwen.recipe.encoding import Encoder
 from tuwen.recipe.fitting import Fit
+from tuwen.recipe.mixing import task_weights
 from tuwen.recipe.pretrained import settle
 from tuwen.recipe.schema import Recipe
 from tuwen.recipe.sources import Data
@@ -35,6 +36,7 @@ class Prepared:
     recipe: without what was left out. found: what the training data has. start: the trained model to start from.
     trained_by: for each task, the objectives that find a loss in its rows; none where it only evaluates.
     counts: how often each class of a vocabulary occurs in training, in the order of the vocabulary.
+    mix: the weights of the tasks, where a sample is learned for one at a time.
     preview: a batch of samples of each makeup, with blank pictures.
     left_out: the keys of tasks and objectives. notes: what was left out or changed, in sentences.
     """
@@ -45,6 +47,7 @@ class Prepared:
     tokenizer: Tokenizer
     vocabulary: Vocabulary
     counts: Mapping[str, tuple[int, ...]]
+    mix: Mapping[str, float]
     encoder: Encoder
     trained_by: Mapping[str, tuple[str, ...]]
     preview: Batch
@@ -82,6 +85,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     refuse_unseen_labels(recipe, data, found, fit.encoder.tasks)
     if fit.left_out:
         notes += (f"Left out, because the training data has nothing for them: {', '.join(fit.left_out)}.",)
+    learned = {name: fit.encoder.tasks[name] for name, objectives in fit.trained_by.items() if objectives}
     return Prepared(
         recipe=fit.recipe(vocabulary),
         found=found,
@@ -89,6 +93,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
         tokenizer=tokenizer,
         vocabulary=vocabulary,
         counts=counts,
+        mix=task_weights(recipe.mix, learned, found),
         encoder=fit.encoder,
         trained_by=fit.trained_by,
         preview=fit.batch(*fit.encoder.tasks),

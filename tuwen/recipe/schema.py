@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 
 from tuwen.core.rooms import PartConfig, PartOf, PartSpec
 from tuwen.models.config import ModelConfig
@@ -35,6 +35,25 @@ class EvaluateConfig(PartConfig):
 
     splits: tuple[str, ...] | None = None
     samples: int = Field(default=2000, ge=1)
+
+
+class MixConfig(PartConfig):
+    """Which of its tasks a sample is learned for where it has something for several, each time that it is seen.
+
+    weights: `all` of them; or one, drawn `even`ly, `proportional` to how many training samples have something for a
+        task, or by numbers for the tasks: `{vqa: 3, caption: 1}`.
+    temperature: with proportional weights, a task of n samples weighs n^(1/temperature) (Raffel et al. 2020, "Exploring
+        the Limits of Transfer Learning", section 3.5.2): the higher, the more even.
+    """
+
+    weights: Literal["all", "even", "proportional"] | dict[str, PositiveFloat] = "all"
+    temperature: float = Field(default=1.0, ge=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.temperature != 1 and self.weights != "proportional":
+            raise ValueError("temperature only acts on proportional weights")
+        return self
 
 
 class StartConfig(PartConfig):
@@ -75,6 +94,7 @@ class Recipe(PartConfig):
     data: a part of the room `data`.
     objectives, tasks: parts by name; one without `kind` is of the kind that its name says, and null takes one out that
         the extended recipe has.
+    mix: how tasks share the samples. To mix data sets, there is the data part `mixture`.
     optional: tasks and objectives that are left out, with a note, where the training data has nothing for them; for any
         other that is an error.
     """
@@ -88,6 +108,7 @@ class Recipe(PartConfig):
     model: ModelConfig
     objectives: Annotated[dict[str, Annotated[PartSpec, PartOf("objectives")]], BeforeValidator(_name_kinds)]
     tasks: Annotated[dict[str, Annotated[PartSpec, PartOf("tasks")]], BeforeValidator(_name_kinds)]
+    mix: MixConfig = MixConfig()
     optional: tuple[str, ...] = ()
     train: TrainConfig
     evaluate: EvaluateConfig = EvaluateConfig()

@@ -19,8 +19,9 @@ class Survey:
     """What was found.
 
     samples: how many were looked at. answers, labels, tags: sorted, so that their numbers do not depend on the order.
-    counts: how often each of `answers`, `labels` and `tags` was found, by these names. whole: whether that was all.
+    counts: how often each of `answers`, `labels` and `tags` was found, by these names.
     examples: a few samples of each makeup (with and without captions, questions, a label, ...), the rare ones too.
+    stands_for: how many samples each of the examples stands for.
     broken: samples that could not be read.
     """
 
@@ -30,8 +31,8 @@ class Survey:
     labels: tuple[str, ...]
     tags: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]
-    whole: bool
     examples: tuple[Sample, ...]
+    stands_for: tuple[float, ...]
     broken: tuple[SampleError, ...]
 
 
@@ -40,8 +41,9 @@ def survey(source: Source | Stream, texts: int) -> Survey:
     found: list[str] = []
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("answers", "labels", "tags")}
     examples: dict[tuple[bool, ...], list[Sample]] = defaultdict(list)
+    makeups: Counter[tuple[bool, ...]] = Counter()
     broken: list[SampleError] = []
-    seen, whole = 0, True
+    seen = 0
     for outcome in spread(source):
         if isinstance(outcome, SampleError):
             broken.append(outcome)
@@ -52,16 +54,23 @@ def survey(source: Source | Stream, texts: int) -> Survey:
         counts["answers"].update(question.answer for question in outcome.questions)
         counts["labels"].update([] if outcome.label is None else [outcome.label])
         counts["tags"].update(outcome.tags or ())
-        alike = examples[_makeup(outcome)]
+        makeups[makeup := _makeup(outcome)] += 1
+        alike = examples[makeup]
         if len(alike) < OF_EACH_MAKEUP:
             alike.append(outcome)
         if max(len(found), seen) >= texts:
-            whole = False
             break
     kept = tuple(sample for alike in examples.values() for sample in alike)
+    stands_for = tuple(makeups[makeup] / len(alike) for makeup, alike in examples.items() for _ in alike)
     words = {name: tuple(sorted(often)) for name, often in counts.items()}
     return Survey(
-        samples=seen, texts=tuple(found), counts=counts, whole=whole, examples=kept, broken=tuple(broken), **words
+        samples=seen,
+        texts=tuple(found),
+        counts=counts,
+        examples=kept,
+        stands_for=stands_for,
+        broken=tuple(broken),
+        **words,
     )
 
 
