@@ -26,11 +26,22 @@ def clone(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path
 
 
-def test_the_python_of_the_readme_runs(clone: Path) -> None:
-    (code,) = pages.blocks(pages.ROOT / "README.md", "python")
+@pytest.mark.parametrize(("page", "name"), [("README.md", "similarity"), ("docs/pretrained.md", "piece")])
+def test_the_python_of_a_page_runs(clone: Path, page: str, name: str) -> None:
+    (code,) = pages.blocks(pages.ROOT / page, "python")
     names: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), names)
-    assert names["similarity"].shape == (2, 1)
+    exec(compile(code, page, "exec"), names)
+    assert name in names
+
+
+@pytest.mark.parametrize("page", sorted((pages.ROOT / "docs").glob("*.md")), ids=pages.name)
+def test_the_yaml_of_a_page_is_recipes(page: Path, tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "mine"
+    run.mkdir(parents=True)
+    (run / "recipe.yaml").write_text(load_recipe("pretrain").to_yaml(), encoding="utf-8")
+    for recipe in pages.blocks(page, "yaml"):
+        (tmp_path / "mine.yaml").write_text(recipe, encoding="utf-8")
+        assert load_recipe(tmp_path / "mine.yaml").recipe.model.image is not None
 
 
 def test_the_tour_runs_and_its_shapes_are_right() -> None:

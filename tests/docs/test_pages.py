@@ -84,10 +84,11 @@ def test_commands_exist(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for line in pages.command_lines(page, "tuwen"):
         if line.split()[1] in added:
             continue
-        name, given = parse(shlex.split(line)[1:])
+        words = shlex.split(line)[1:]
+        name, given = parse(words if len(words) > 1 else [*words, "--help"])  # a command that is only named
         if given.get("sets"):
-            recipe = {"runs/mine": "pretrain"}.get(given.get("recipe", name), given.get("recipe", name))
-            load_recipe(recipe, sets=given["sets"])
+            recipe = name if name == "quickstart" else given.get("recipe", "pretrain")
+            load_recipe("pretrain" if str(recipe).startswith("runs/") else recipe, sets=given["sets"])
 
 
 def parse(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
