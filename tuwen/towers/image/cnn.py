@@ -53,7 +53,7 @@ class Windows(nn.Module):
             raise RecipeError(f"image tower cnn: a window of {window} every {step} would leave places out.")
         if window > size:
             raise RecipeError(f"image tower cnn: a window of {window} is larger than the last grid, {size} a side.")
-        self.window, self.step, self.padding = window, step, (window - step) // 2
+        self.window, self.step, self.padding, self.size = window, step, (window - step) // 2, size
         self.side = math.ceil((size + 2 * self.padding - window) / step) + 1
 
     def forward(self, grid: Tensor) -> Tensor:
@@ -78,7 +78,10 @@ class ResidualBlock(nn.Module):
 
 
 class CNN(ImageTower):
-    """Stages of residual blocks; a learned position is added to each place of the last grid."""
+    """Stages of residual blocks; a learned position is added to each place of the last grid.
+
+    It is added before the windows' maxima are taken, so that a token also tells where in its square a thing is.
+    """
 
     def __init__(self, config: Config, context: ImageContext) -> None:
         super().__init__()
@@ -99,11 +102,11 @@ class CNN(ImageTower):
         self.stages = nn.Sequential(*layers)
         self.pool = POOLS[config.pool]
         self.norm = nn.LayerNorm(self.width)
-        self.position = nn.Parameter(torch.randn(1, self.patches, self.width) * 0.02)
+        self.position = nn.Parameter(torch.randn(1, self.width, self.windows.size, self.windows.size) * 0.02)
 
     def forward(self, pixels: Tensor) -> Features:
         grid = self.stages(pixels)
-        tokens = self.norm(self.windows(grid).flatten(2).transpose(1, 2)) + self.position
+        tokens = self.norm(self.windows(grid + self.position).flatten(2).transpose(1, 2))
         return Features(tokens, self.pool(tokens), intermediates={"grid": grid})
 
 
