@@ -1,6 +1,7 @@
 """A grid of runs: which there are, what is trained again, and what a failure does. Nothing is trained here."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tuwen.recipe.schema import load_recipe
 from tuwen.recipe.sweep import Planned, RunFailed, SweepConfig, finished, plan, read_sweep, sweep
 from tuwen.report.examples import Examples, Tally
 
+ROOT = Path(__file__).parents[2]
 GRID = {"model.fusion": [{"kind": "add", "width": 64}, {"kind": "concat"}], "train.steps": [5]}
 CONFIG = SweepConfig(recipe="quickstart", set={"train.minutes": None}, grid=GRID, seeds=(3, 4))
 
@@ -130,3 +132,25 @@ def test_a_file_says_the_same_and_finds_a_recipe_beside_it(tmp_path: Path) -> No
         read_sweep(file)
     with pytest.raises(RecipeError, match="cannot be read .* name a sweep's file, or a recipe and --grid"):
         read_sweep(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("name", ["fusion", "fusion_nlvr"])
+def test_the_claims_sweeps_are_four_fusions_with_three_seeds(name: str) -> None:
+    config = read_sweep(ROOT / "benchmarks" / "claims" / f"{name}.yaml")
+    changed = {"data.path": "."} if name == "fusion_nlvr" else {}
+    runs = plan(config.model_copy(update={"set": config.set | changed}))
+    assert len(runs) == 12
+    assert {run.resolved.recipe.model.fusion["kind"] for run in runs if run.resolved.recipe.model.fusion} == {
+        "add", "mean", "concat", "cross_attention",
+    }  # fmt: skip
+
+
+def test_the_sweep_of_the_page_is_a_sweep(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```\n(recipe: .*?)```", (ROOT / "docs" / "sweep.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "sweep.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text("extends: quickstart\nmodel: {image: {kind: vit}}\n")
+    runs = plan(read_sweep(tmp_path / "sweep.yaml"))
+    assert len(runs) == 2 * 2 * 3
+    assert {run.labels for run in runs} == {
+        (text, tower) for text in ("gru", "transformer") for tower in ("small", "large")
+    }
