@@ -138,6 +138,14 @@ def test_null_takes_out_what_the_extended_recipe_has(file: Path) -> None:
     assert list(load_recipe("mine.yaml").recipe.objectives) == ["contrastive", "captioning"]
 
 
+def test_null_takes_out_heads_and_adapters(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: pretrain\nmodel: {heads: {match: null}, lora: {image: null, text: {rank: 4}}}\n")
+    model = load_recipe(mine, sets=["objectives.matching=null"]).recipe.model
+    assert model.heads.keys() == {"label"}
+    assert model.lora.keys() == {"text"}
+
+
 def test_what_is_missing_is_told_with_the_file(file: Path) -> None:
     file.write_text("seed: 1\n")
     with pytest.raises(RecipeError) as error:

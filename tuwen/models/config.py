@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from tuwen.core.rooms import PartConfig, PartOf, PartSpec
 from tuwen.models.lora import LoraConfig
@@ -46,13 +46,18 @@ class PrefixConfig(PartConfig):
         return self
 
 
+def _without_null(named: Any) -> Any:
+    """Null takes out what the extended recipe has."""
+    return {name: part for name, part in named.items() if part is not None} if isinstance(named, dict) else named
+
+
 class ModelConfig(PartConfig):
     """The parts that a model has; those left out it has not.
 
     embedding: width of the space in which pictures and texts are compared; needs both towers.
     temperature: where the learned temperature of that comparison begins.
     prefix: what the language model reads of a picture.
-    heads: classifiers by name.
+    heads: classifiers by name; null takes one out that the extended recipe has.
     uncertainties: names of losses whose weights are learned, by an objective that says so (`joint`).
     freeze: parts that do not learn: `image`, `text`, `fusion`, `language`, `prefix`, `embedding`, `heads.NAME`. They
         compute as in use, without dropout, and their bytes stay as they are.
@@ -66,10 +71,10 @@ class ModelConfig(PartConfig):
     embedding: int | None = Field(default=None, ge=1)
     temperature: float = Field(default=0.07, gt=0)
     prefix: PrefixConfig = PrefixConfig()
-    heads: dict[str, HeadConfig] = {}
+    heads: Annotated[dict[str, HeadConfig], BeforeValidator(_without_null)] = {}
     uncertainties: tuple[str, ...] = ()
     freeze: tuple[str, ...] = ()
-    lora: dict[str, LoraConfig] = {}
+    lora: Annotated[dict[str, LoraConfig], BeforeValidator(_without_null)] = {}
 
 
 @dataclass(frozen=True, slots=True)
