@@ -1,7 +1,8 @@
 """The contrastive objective against the usual one, which makes the matrix of all logits: memory, time, gradients.
 
 Each run is a process of its own, so that its peak memory is its own. The usual loss takes five matrices: where the
-machine has no room for them, it runs on half the batch, and its memory there counts four times.
+machine has no room for them, it runs on half the batch, and its memory there counts four times. Seconds are those of
+the processors, so that what else runs on the machine counts little.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def main() -> None:
 
 
 def in_a_process(name: str, batch: int) -> dict[str, float]:
-    """Seconds of a forward and backward pass, and how many bytes the peak of memory rose by."""
+    """Processor seconds of a forward and backward pass, and how many bytes the peak of memory rose by."""
     command = [sys.executable, __file__, name, str(batch)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -64,9 +65,9 @@ def run(name: str, batch: int) -> None:
     leaves = embeddings(batch, torch.float32)
     backward(one(name, embeddings(256, torch.float32)))  # libraries wake up
     before = peak()
-    began = time.perf_counter()
+    began = time.process_time()
     backward(one(name, leaves))
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     print(json.dumps({"seconds": seconds, "extra_bytes": 1024 * (peak() - before)}))
 
 

@@ -22,7 +22,11 @@ def embedded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return normal(texts, 5), normal(images, 5, seed=1)
 
 
-def test_log_sum_exps_are_those_of_the_matrix(embedded: tuple[Tensor, Tensor]) -> None:
+@pytest.mark.parametrize("exponent", [0.0, 1e3], ids=["wide range", "narrow range"])
+def test_log_sum_exps_are_those_of_the_matrix(
+    embedded: tuple[Tensor, Tensor], exponent: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_tiles, "EXPONENT", exponent)
     texts, images = embedded
     logits = SCALE * texts @ images.T
     weights = normal(len(texts), seed=2).detach(), normal(len(images), seed=3).detach()

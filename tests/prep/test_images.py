@@ -52,6 +52,14 @@ def test_bicubic_is_what_pillow_computes() -> None:
     assert np.abs(square.astype(int) - expected).max() <= 2
 
 
+def test_exactness_decodes_in_full() -> None:
+    data = saved(scene(640, 480), "JPEG", quality=95)
+    exact, fast = prep(size=32, exact=True), prep(size=32)
+    in_full = fast(fast.decode(data, "k"), "k", None)
+    assert np.array_equal(exact(data, "k", None), in_full)
+    assert not np.array_equal(fast(data, "k", None), in_full)
+
+
 @pytest.mark.parametrize("size", [(640, 480), (641, 479), (1000, 333), (123, 457)])
 @pytest.mark.parametrize("resize", ["squash", "crop", "pad"])
 def test_fast_jpeg_path_sees_what_the_slow_one_sees(size: tuple[int, int], resize: str) -> None:

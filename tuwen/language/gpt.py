@@ -13,7 +13,7 @@ from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
 from tuwen.language import LanguageContext, LanguageModel
 from tuwen.layers.attention import KeyValues
-from tuwen.layers.blocks import Block
+from tuwen.layers.blocks import Block, Gelu
 from tuwen.layers.init import initialise
 from tuwen.layers.local import Local
 from tuwen.layers.rotary import Rotation
@@ -24,6 +24,7 @@ class Config(PartConfig):
 
     positions: a `learned` vector for each place, or `rotary`: only how far two tokens are apart is told, which learns
         faster what holds at any place of a text, such as copying.
+    gelu: `none` for GELU as it is defined, `tanh` for GPT-2's approximation of it.
     reach: so many tokens before each are mixed into its embedding; a few let a small model copy and bind words in
         context after hundreds of steps instead of thousands. 0 for none.
     """
@@ -33,6 +34,7 @@ class Config(PartConfig):
     heads: int = Field(default=3, ge=1)
     mlp_ratio: float = Field(default=4.0, gt=0)
     positions: Literal["learned", "rotary"] = "learned"
+    gelu: Gelu = "none"
     reach: int = Field(default=0, ge=0)
 
 
@@ -52,7 +54,9 @@ class GPT(LanguageModel):
         self.position = nn.Embedding(context.max_length, config.width) if learned else None
         self.head_width = config.width // config.heads
         self.local = Local(config.width, config.reach) if config.reach else None
-        self.blocks = nn.ModuleList(Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, config.mlp_ratio, config.gelu) for _ in range(config.depth)
+        )
         self.norm = nn.LayerNorm(config.width)
         initialise(self, config.depth)
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tuwen.layers.ragged import Bucket, Ragged
 from tuwen.layers.rotary import Rotation
 
 
@@ -79,14 +80,25 @@ class SelfAttention(nn.Module):
         Returns:
             `[B, N, D]`, and the past with these tokens.
         """
-        rows, length, width = x.shape
-        heads = self.qkv(x).view(rows, length, 3, self.heads, width // self.heads)
-        query, key, value = heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+        query, key, value = self._heads(self.qkv(x))
         if rotation is not None:
             query, key = rotation(query), rotation(key)
         now = KeyValues(key, value) if past is None else past.extend(key, value)
-        seen = attention(query, now.key, now.value, mask)
-        return self.out(seen.transpose(1, 2).reshape(rows, length, width)), now
+        return self.out(_joined(attention(query, now.key, now.value, mask))), now
+
+    def ragged(self, x: Tensor, layout: Ragged) -> Tensor:
+        """Let every token read those of its row. `[1, T, D]` → `[1, T, D]`."""
+        return self.out(layout.within_rows(self.qkv(x), self._mix))
+
+    def _mix(self, qkv: Tensor, bucket: Bucket) -> Tensor:
+        query, key, value = self._heads(qkv)
+        return _joined(attention(query, key, value, bucket.seen))
+
+    def _heads(self, qkv: Tensor) -> tuple[Tensor, ...]:
+        """`[B, N, 3 D]` → three of `[B, H, N, d]`."""
+        rows, length, _ = qkv.shape
+        heads = qkv.view(rows, length, 3, self.heads, -1)
+        return heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
 
 class CrossAttention(nn.Module):
@@ -124,4 +136,9 @@ class CrossAttention(nn.Module):
         pictures = context.key.shape[0]
         query = self.query(x).view(pictures, rows // pictures * length, self.heads, width // self.heads).transpose(1, 2)
         seen = attention(query.contiguous(), context.key, context.value, None if mask is None else mask[:, None, None])
-        return self.out(seen.transpose(1, 2).reshape(rows, length, width))
+        return self.out(_joined(seen).view_as(x))
+
+
+def _joined(heads: Tensor) -> Tensor:
+    """`[B, H, N, d]` → `[B, N, D]`."""
+    return heads.transpose(1, 2).flatten(2)

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tuwen.layers.attention import CrossAttention, KeyValues, SelfAttention
+from tuwen.layers.ragged import Ragged
 from tuwen.layers.rotary import Rotation
+
+Gelu = Literal["none", "tanh"]
+"""GELU as it is defined, or as GPT-2 approximates it by a tanh (Hendrycks and Gimpel 2016, arXiv:1606.08415)."""
 
 
 class MLP(nn.Module):
-    """`[..., D]` → `[..., D]` through `ratio · D` hidden units with GELU."""
+    """`[..., D]` → `[..., D]` through `ratio · D` hidden units with GELU. gelu: its approximation."""
 
-    def __init__(self, width: int, ratio: float = 4.0) -> None:
+    def __init__(self, width: int, ratio: float = 4.0, gelu: Gelu = "none") -> None:
         super().__init__()
         self.up = nn.Linear(width, int(width * ratio))
         self.down = nn.Linear(int(width * ratio), width)
+        self.gelu = gelu
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.gelu(self.up(x)))
+        return self.down(F.gelu(self.up(x), approximate=self.gelu))
 
 
 class Block(nn.Module):
     """Self-attention, then an MLP."""
 
-    def __init__(self, width: int, heads: int, ratio: float = 4.0) -> None:
+    def __init__(self, width: int, heads: int, ratio: float = 4.0, gelu: Gelu = "none") -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
         self.attention = SelfAttention(width, heads)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp = MLP(width, ratio)
+        self.mlp = MLP(width, ratio, gelu)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, rotation: Rotation | None = None) -> Tensor:
-        """x `[B, N, D]`; mask bool, broadcastable to `[B, H, N, N]`; rotation as in `step`. Returns `[B, N, D]`."""
+    def forward(self, x: Tensor, mask: Tensor | Ragged | None = None, rotation: Rotation | None = None) -> Tensor:
+        """x `[B, N, D]`; mask bool, broadcastable to `[B, H, N, N]`; rotation as in `step`. Returns `[B, N, D]`.
+
+        With a layout in the place of the mask, x is `[1, T, D]`: its rows laid end to end.
+        """
+        if isinstance(mask, Ragged):
+            x = x + self.attention.ragged(self.attention_norm(x), mask)
+            return x + self.mlp(self.mlp_norm(x))
         return self.step(x, mask, None, rotation)[0]
 
     def step(

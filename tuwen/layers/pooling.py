@@ -27,8 +27,10 @@ POOLS = {"mean": mean_pool, "max": max_pool}
 """Pooling without weights, by the name that a recipe gives it."""
 
 
-def last_pool(tokens: Tensor, mask: Tensor) -> Tensor:
+def last_pool(tokens: Tensor, mask: Tensor | None = None) -> Tensor:
     """The last real token of each row (rows are padded behind). `[B, N, D]` and bool `[B, N]` → `[B, D]`."""
+    if mask is None:
+        return tokens[:, -1]
     last = mask.sum(1).clamp(min=1) - 1
     return tokens[torch.arange(len(tokens), device=tokens.device), last]
 

@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tuwen.core.batch import Batch
+from tuwen.core.everyone import gather, gather_numbers, own_rows, world
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
 from tuwen.objectives import ObjectiveConfig, Term
-from tuwen.core.everyone import gather, gather_numbers, own_rows, world
 
 
 class PairsConfig(ObjectiveConfig):

@@ -18,6 +18,9 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 SIDE = 1024
 """Rows and columns of a tile: 4 MiB in float32, which stays in a processor's cache, and is enough work for a GPU."""
 
+EXPONENT = 80.0
+"""`exp` of it, and of minus it, is a normal number in float32."""
+
 
 def log_sum_exps(texts: Tensor, images: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The logarithm of the sum of the exponentials of each row and of each column of the logits.
@@ -40,6 +43,7 @@ def softplus_sum(texts: Tensor, images: Tensor, scale: Tensor, bias: Tensor) -> 
 class _LogSumExps(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, texts: Tensor, images: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        bound = _bound(texts, images, scale)
         over_images = texts.new_full((len(texts),), -torch.inf)
         over_texts = texts.new_full((len(images),), -torch.inf)
         highest = over_images.clone()
@@ -49,9 +53,11 @@ class _LogSumExps(torch.autograd.Function):
             better = largest > highest[rows]
             nearest[rows] = torch.where(better, place + columns.start, nearest[rows])
             highest[rows] = torch.maximum(highest[rows], largest)
-            over_images[rows] = torch.logaddexp(over_images[rows], _log_sum_exp(logits, largest, 1))
-            over_texts[columns] = torch.logaddexp(over_texts[columns], _log_sum_exp(logits, logits.amax(0), 0))
+            of_rows, of_columns = _log_sums(logits, largest, bound)
+            over_images[rows] = torch.logaddexp(over_images[rows], of_rows)
+            over_texts[columns] = torch.logaddexp(over_texts[columns], of_columns)
         ctx.save_for_backward(texts, images, scale, over_images, over_texts)
+        ctx.bound = bound  # type: ignore[attr-defined]
         ctx.mark_non_differentiable(nearest)
         return over_images, over_texts, nearest
 
@@ -59,10 +65,16 @@ class _LogSumExps(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, over_images: Tensor, over_texts: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         texts, images, scale, row_sums, column_sums = ctx.saved_tensors
-        gradient = _Gradient(texts, images, scale)
+        gradient, bound = _Gradient(texts, images, scale), ctx.bound
+        if bound is not None:  # exp(l - s) = exp(l - bound) · exp(bound - s): one exponential does for both directions
+            of_rows = over_images * (bound - row_sums).exp()
+            of_columns = over_texts * (bound - column_sums).exp()
         for rows, columns, logits in _tiles(texts, images, scale):
-            of_logits = (logits - row_sums[rows, None]).exp_().mul_(over_images[rows, None])
-            of_logits += logits.sub_(column_sums[columns]).exp_().mul_(over_texts[columns])
+            if bound is not None:
+                of_logits = (of_rows[rows, None] + of_columns[columns]).mul_(logits.sub_(bound).exp_())
+            else:
+                of_logits = (logits - row_sums[rows, None]).exp_().mul_(over_images[rows, None])
+                of_logits += logits.sub_(column_sums[columns]).exp_().mul_(over_texts[columns])
             gradient.add(rows, columns, of_logits)
         return gradient.result()
 
@@ -116,5 +128,19 @@ def _tiles(texts: Tensor, images: Tensor, scale: Tensor) -> Iterator[tuple[slice
                 yield rows, columns, scaled @ images[columns].T
 
 
-def _log_sum_exp(logits: Tensor, largest: Tensor, dim: int) -> Tensor:
-    return (logits - largest.unsqueeze(dim)).exp_().sum(dim).log_().add_(largest)
+def _bound(texts: Tensor, images: Tensor, scale: Tensor) -> float | None:
+    """What no logit exceeds, above or below; None where exponentials of twice as much would leave float32."""
+    if not len(texts) or not len(images):
+        return 0.0
+    bound = float(scale.abs() * texts.norm(dim=1).max() * images.norm(dim=1).max())
+    return bound if 2 * bound < EXPONENT else None
+
+
+def _log_sums(logits: Tensor, largest: Tensor, bound: float | None) -> tuple[Tensor, Tensor]:
+    """The logarithms of the sums of the exponentials, of each row and of each column. largest: of each row."""
+    if bound is not None:
+        exponentials = logits.sub_(bound).exp_()
+        return exponentials.sum(1).log_().add_(bound), exponentials.sum(0).log_().add_(bound)
+    highest = logits.amax(0)
+    of_rows = (logits - largest[:, None]).exp_().sum(1).log_().add_(largest)
+    return of_rows, logits.sub_(highest).exp_().sum(0).log_().add_(highest)

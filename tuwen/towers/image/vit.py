@@ -24,7 +24,9 @@ from tuwen.towers.image import ImageContext, ImageTower
 class Config(PartConfig):
     """width, depth, heads and mlp_ratio (hidden units over width) of the Transformer.
 
-    patch: pixels a side. stem: channels of stride-2 convolutions before it. pool: from the tokens to one vector.
+    patch: pixels a side. stem: channels of stride-2 convolutions before it.
+    pool: from the tokens to one vector; `class` for a learned token of its own that reads the patches.
+    enter_norm: a norm before the first block, as CLIP has.
     """
 
     width: int = Field(default=192, ge=8)
@@ -33,7 +35,8 @@ class Config(PartConfig):
     patch: int = Field(default=8, ge=1)
     mlp_ratio: float = Field(default=4.0, gt=0)
     stem: tuple[int, ...] = ()
-    pool: Literal["mean", "max"] = "mean"
+    pool: Literal["mean", "max", "class"] = "mean"
+    enter_norm: bool = False
 
 
 class ViT(ImageTower):
@@ -46,19 +49,27 @@ class ViT(ImageTower):
         side = context.size // config.patch
         self.patches = side * side
         self.stem = _stem(config)
-        self.position = nn.Parameter(torch.randn(1, self.patches, config.width) * 0.02)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.pool == "class" else None
+        length = self.patches + (self.class_token is not None)
+        self.position = nn.Parameter(torch.randn(1, length, config.width) * 0.02)
+        self.enter_norm = nn.LayerNorm(config.width) if config.enter_norm else nn.Identity()
         self.blocks = nn.ModuleList(Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth))
-        self.pool = POOLS[config.pool]
+        self.pool = POOLS.get(config.pool)
         self.norm = nn.LayerNorm(config.width)
         initialise(self.blocks, config.depth)
 
     def forward(self, pixels: Tensor) -> Features:
-        tokens = self.stem(pixels).flatten(2).transpose(1, 2) + self.position
+        tokens = self.stem(pixels).flatten(2).transpose(1, 2)
+        if self.class_token is not None:
+            tokens = torch.cat([self.class_token.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], 1)
+        tokens = self.enter_norm(tokens + self.position)
         intermediates = {}
         for number, block in enumerate(self.blocks):
             tokens = block(tokens)
             intermediates[f"block{number}.out"] = tokens
         tokens = self.norm(tokens)
+        if self.pool is None:
+            return Features(tokens[:, 1:], tokens[:, 0], intermediates=intermediates)
         return Features(tokens, self.pool(tokens), intermediates=intermediates)
 
 

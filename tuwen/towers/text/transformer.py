@@ -1,6 +1,8 @@
-"""A bidirectional Transformer over a text's tokens (Vaswani et al. 2017; pre-norm); pooled: the mean of real ones."""
+"""A Transformer over a text's tokens (Vaswani et al. 2017; pre-norm), bidirectional or, as CLIP's, causal."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -11,17 +13,23 @@ from tuwen.core.features import Features
 from tuwen.core.rooms import PartConfig
 from tuwen.layers.blocks import Block
 from tuwen.layers.init import initialise
-from tuwen.layers.pooling import mean_pool
+from tuwen.layers.pooling import last_pool, mean_pool
+from tuwen.layers.ragged import Ragged
 from tuwen.towers.text import TextContext, TextTower
 
 
 class Config(PartConfig):
-    """width, depth, heads and mlp_ratio (hidden units over width) of the Transformer."""
+    """width, depth, heads and mlp_ratio (hidden units over width) of the Transformer.
+
+    causal: whether a token reads only those before it. pool: the `mean` of the tokens, or the `last`.
+    """
 
     width: int = Field(default=192, ge=8)
     depth: int = Field(default=4, ge=1)
     heads: int = Field(default=3, ge=1)
     mlp_ratio: float = Field(default=4.0, gt=0)
+    causal: bool = False
+    pool: Literal["mean", "last"] = "mean"
 
 
 class TextTransformer(TextTower):
@@ -36,14 +44,16 @@ class TextTransformer(TextTower):
         self.position = nn.Parameter(torch.randn(1, context.max_length, config.width) * 0.02)
         self.blocks = nn.ModuleList(Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
+        self.causal, self.pool = config.causal, {"mean": mean_pool, "last": last_pool}[config.pool]
         initialise(self, config.depth)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Features:
-        tokens = self.token(ids) + self.position[:, : ids.shape[1]]
+        layout = Ragged.of(mask, self.causal)
+        tokens = self.token(layout.lay(ids)) + self.position[:, layout.place % ids.shape[1]]
         for block in self.blocks:
-            tokens = block(tokens, mask[:, None, None])
+            tokens = block(tokens, layout)
         tokens = self.norm(tokens)
-        return Features(tokens, mean_pool(tokens, mask), mask)
+        return Features(layout.spread(tokens), layout.pool(tokens, self.pool), mask)
 
 
 def build(config: Config, context: TextContext) -> TextTransformer:
