@@ -47,6 +47,7 @@ def predictor() -> Predictor:
         "answer": {"reads": "fused", "classes": "answers"},
         "tags": {"reads": "image", "classes": len(COLOURS)},
         "match": {"reads": "fused", "classes": 2},
+        "pair": {"reads": "fused", "classes": 1, "hidden": 8},
         "mask": {"reads": "text", "classes": "vocabulary"},
     }
     return tiny.predictor(tiny.model(labels=len(LABELS), answers=len(ANSWERS), heads=heads))

@@ -208,3 +208,12 @@ def test_scales_become_a_mean_and_a_deviation(settings: Any, wanted: Any, tmp_pa
     found = image_settings(str(tmp_path), None)
     assert found["mean"] == pytest.approx(wanted["mean"])
     assert found["std"] == pytest.approx(wanted["std"])
+
+
+def test_a_linear_map_may_stand_behind_it(tmp_path: Path) -> None:
+    found, plain = tower(checkpoints.vit(tmp_path), project=10), tower(tmp_path)
+    pixels = torch.randn(2, 3, SIZE, SIZE)
+    features = found(pixels)
+    assert (found.width, found.patches) == (10, plain.patches)
+    torch.testing.assert_close(features.pooled, found.project(plain(pixels).pooled), **EXACT)
+    torch.testing.assert_close(features.tokens, found.project(plain(pixels).tokens), **EXACT)

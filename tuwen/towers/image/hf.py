@@ -10,6 +10,7 @@ import math
 from typing import Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from tuwen.core.errors import CheckpointError, RecipeError
@@ -17,6 +18,7 @@ from tuwen.core.features import Features
 from tuwen.layers.pretrained import PretrainedConfig, check_weights, load_model, random_model, read_architecture
 from tuwen.prep.pretrained import Brought, image_settings
 from tuwen.towers.image import ImageContext, ImageTower
+from tuwen.towers.image._projected import Projected
 
 Pool = Literal["own", "first", "mean"]
 
@@ -40,9 +42,11 @@ class Config(PretrainedConfig):
     name, revision, architecture: as there.
     pool: from the tokens to one vector: the model's `own` way, its `first` token (CLS), or the `mean` of the patches;
         where null, its own if the checkpoint has weights for it, else the first token.
+    project: width of a linear map behind the encoder, for tokens and pooled vector alike; none where null.
     """
 
     pool: Pool | None = None
+    project: int | None = Field(default=None, ge=1)
 
 
 class HFImageTower(ImageTower):
@@ -107,10 +111,11 @@ def brings(config: Config) -> Brought:
     return Brought(complete, image=image_settings(config.name, config.revision))
 
 
-def build(config: Config, context: ImageContext) -> HFImageTower:
+def build(config: Config, context: ImageContext) -> ImageTower:
     encoder, prefix, missing = _open(config, context.pretrained)
     pool = config.pool or _default_pool(encoder, prefix, missing)
-    return HFImageTower(encoder, pool, context.size, config.name or "architecture")
+    tower = HFImageTower(encoder, pool, context.size, config.name or "architecture")
+    return tower if config.project is None else Projected(tower, config.project)
 
 
 def _open(config: Config, pretrained: bool) -> tuple[Any, str, frozenset[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from tuwen.core.errors import CheckpointError, RecipeError
@@ -18,6 +19,7 @@ from tuwen.core.features import Features
 from tuwen.layers.pretrained import PretrainedConfig, folder_of, opening
 from tuwen.prep.pretrained import Brought
 from tuwen.towers.image import ImageContext, ImageTower
+from tuwen.towers.image._projected import Projected
 
 Pool = Literal["own", "first", "mean"]
 
@@ -37,9 +39,11 @@ class Config(PretrainedConfig):
         given without a `name`, the model begins with random weights.
     pool: from the tokens to one vector: the model's `own` way, its `first` token (CLS), or the `mean` of the patches;
         where null, its own if that has the width of its tokens, else their mean.
+    project: width of a linear map behind the encoder, for tokens and pooled vector alike; none where null.
     """
 
     pool: Pool | None = None
+    project: int | None = Field(default=None, ge=1)
 
 
 class TimmImageTower(ImageTower):
@@ -118,9 +122,10 @@ def brings(config: Config) -> Brought:
     return Brought(config.model_copy(update={"architecture": architecture}), image=_images(encoder, config.name))
 
 
-def build(config: Config, context: ImageContext) -> TimmImageTower:
+def build(config: Config, context: ImageContext) -> ImageTower:
     encoder = _open(config, context.size, context.pretrained)
-    return TimmImageTower(encoder, config.pool, context.size, config.name or "architecture")
+    tower = TimmImageTower(encoder, config.pool, context.size, config.name or "architecture")
+    return tower if config.project is None else Projected(tower, config.project)
 
 
 def _open(config: Config, size: int | None, pretrained: bool) -> Any:

@@ -1,0 +1,61 @@
+"""The four systems S1 to S4 as recipes, small and from scratch on drawn scenes: each clearly beats its floor.
+
+A floor is what is right without looking: the commonest answer, the best guess from the question alone, the model's own
+guess from a blank picture, or chance among the candidates, whichever is highest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from _claim import report
+
+import tuwen
+from tuwen.recipe.run import pretrain
+from tuwen.train.listeners import ProgressBar
+
+SYSTEMS = {
+    "S1": ("resnet_gru_joint_mini", "vqa", "accuracy", "floor"),
+    "S2": ("resnet_bert_pairs_mini", "match", "recall_at_1", "chance"),
+    "S3": ("fusion_decoder_mini", "vqa", "accuracy", "floor"),
+    "S4": ("vgg_bert_fusion_mini", "vqa", "accuracy", "floor"),
+}
+"""For each system its recipe, and the task, figure and floor that it is judged by."""
+
+ASKED = {f"{name}.above_floor": ">= 0.15" for name in SYSTEMS} | {f"{name}.train_seconds": "<= 180" for name in SYSTEMS}
+
+
+def main() -> None:
+    """Train each system, and compare it with its floor."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=SYSTEMS, action="append", help="some of the systems, for a quick look")
+    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="of the recipes")
+    options = parser.parse_args()
+    began = time.perf_counter()
+    wanted = options.only or list(SYSTEMS)
+    values = {name: measure(*SYSTEMS[name], options.sets) for name in wanted}
+    asked = {key: condition for key, condition in ASKED.items() if key.split(".")[0] in wanted}
+    report("systems", values, asked, time.perf_counter() - began)
+
+
+def measure(recipe: str, task: str, figure: str, floor: str, sets: list[str]) -> dict[str, Any]:
+    """One system: its figure, its floor, and all else that was measured of its tasks."""
+    with tempfile.TemporaryDirectory() as temporary:
+        metrics = pretrain(tuwen.load_recipe(recipe, sets=sets), Path(temporary), listeners=[ProgressBar()]).metrics
+    found = metrics["tasks"][task]
+    return {
+        "recipe": recipe,
+        figure: round(found[figure], 4),
+        "floor": round(found[floor], 4),
+        "above_floor": round(found[figure] - found[floor], 4),
+        "train_seconds": metrics["train_seconds"],
+        "tasks": metrics["tasks"],
+    }
+
+
+if __name__ == "__main__":
+    main()
