@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
 import tuwen
 from tests import tiny
+from tuwen.cli.app import build_app
 from tuwen.core.errors import RecipeError
 
 ONE, OTHER = (sample.image for sample in tiny.scenes()["train"][:2])
@@ -29,3 +33,16 @@ def test_prompts_of_words_and_pictures(tiny_run: Path) -> None:
 def test_a_setting_that_is_not_known_is_told(tiny_run: Path) -> None:
     with pytest.raises(RecipeError, match="generate.beam: unknown key.*Did you mean 'beams'"):
         tuwen.load(tiny_run).generate(["a"], beam=3)
+
+
+def test_the_command_takes_words_and_files(tiny_run: Path, tmp_path: Path) -> None:
+    assert isinstance(ONE, np.ndarray)
+    Image.fromarray(ONE).save(tmp_path / "one.png")
+    words = ["generate", str(tiny_run), str(tmp_path / "one.png"), "this is a", "--tokens", "5"]
+    model = tuwen.load(tiny_run)
+    drawn = ["--top-p", "0.9", "--seed", "3"]
+    for more, how in (([], {}), (["--beams", "2"], {"beams": 2}), (drawn, {"top_p": 0.9, "seed": 3})):
+        done = CliRunner().invoke(build_app(), [*words, *more])
+        assert done.exit_code == 0, done.output
+        said = model.generate([tmp_path / "one.png", "this is a"], max_new_tokens=5, **how)
+        assert done.stdout.rstrip("\n") == said

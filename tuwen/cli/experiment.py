@@ -1,0 +1,43 @@
+"""`tuwen experiment`: a paper's experiment with its controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuwen.cli._options import Sets
+
+PANEL = "Train"
+command = typer.Typer(help="Experiments of papers, with their controls.")
+
+
+@command.callback()
+def _experiment() -> None:
+    """Keeps `frozen` a command of its own, though it is the only one."""
+
+
+@command.command("frozen")
+def frozen(
+    out: Annotated[Path, typer.Option(help="Folder of the runs and results.")] = Path("runs/experiment-frozen"),
+    quick: Annotated[bool, typer.Option("--quick", help="A smaller one, that shows the same signs.")] = False,
+    controls: Annotated[
+        bool, typer.Option(help="Also the fine-tuned language model, and one that was never pretrained.")
+    ] = True,
+    sets: Sets = None,
+) -> None:
+    """Let a frozen language model see, and bind new words to pictures from a few examples (Tsimpoukelli et al. 2021).
+
+    Called again it goes on: what has ended is not trained again. --set changes the recipe `frozen` of every arm.
+    """
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from tuwen.experiments.frozen import markdown, run
+    from tuwen.train.listeners import ProgressBar
+
+    console = Console()
+    results = run(out, quick, sets or (), controls, [ProgressBar(console)], console.print)
+    console.print(Markdown(markdown(results)))
+    console.print(f"Table and picture: {out / 'results.md'}, {out / 'results.png'}", soft_wrap=True)

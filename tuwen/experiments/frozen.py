@@ -1,0 +1,218 @@
+"""Does a frozen language model bind new words to pictures? (Tsimpoukelli et al. 2021, arXiv:2106.13884)
+
+Four runs: a language model learns from texts alone; it is frozen, and a prefix is learned from captions; then the same
+with the language model fine-tuned instead of frozen, and with one that was never pretrained. Blacked-out pictures are
+judged with each of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuwen.metrics.classification import wilson_interval
+from tuwen.recipe.run import pretrain
+from tuwen.recipe.schema import load_recipe
+from tuwen.train.checkpoints import write_whole
+from tuwen.train.events import Listener
+
+Say = Callable[[str], None]
+Figures = Mapping[str, float]
+
+LANGUAGE, UNTRAINED = "language", "language_untrained"
+UNLEARNED = ("train.steps=1", "train.warmup=0", "train.learning_rate=1e-9")
+"""A language model with the tokenizer of the pretrained one, that has learned nothing."""
+
+QUICK = {
+    "frozen_language": ("train.steps=800", "data.stages.0.samples=4000", "data.stages.1.samples=6000"),
+    "frozen": (
+        "train.steps=400",
+        "evaluate.samples=600",
+        "tasks.fast_binding.episodes=100",
+        "tasks.fast_binding.shots=[0,1,3]",
+        "tasks.few_shot_vqa.questions=150",
+    ),
+}
+"""What `--quick` changes in each recipe."""
+
+PAPER = {
+    "2_way_1_shot": 0.534,
+    "2_way_5_shot": 0.589,
+    "5_way_1_shot": 0.202,
+    "5_way_3_shot": 0.223,
+    "0_shot_accuracy": 0.295,
+    "1_shot_accuracy": 0.357,
+    "4_shot_accuracy": 0.382,
+}
+"""Of the frozen model with 7 billion parameters on photographs (its tables 1 and 4; questions of VQAv2): another task,
+given for the shape of the result alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to let a language model see. language: the run that it starts from. sets: changes of the recipe."""
+
+    name: str
+    title: str
+    language: str
+    sets: tuple[str, ...] = ()
+
+
+ARMS = (
+    Arm("frozen", "frozen", LANGUAGE),
+    Arm("finetuned", "fine-tuned", LANGUAGE, ("model.freeze=[]",)),
+    Arm("unpretrained", "not pretrained", UNTRAINED, ("model.freeze=[]",)),
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came out: for each arm the figures of both tasks by name, and how many trials each figure has."""
+
+    arms: Mapping[str, Figures]
+    trials: Mapping[str, int]
+
+    def share(self, arm: str, figure: str) -> tuple[float, float, float] | None:
+        """A figure with its 95 % interval (Wilson); None where it was not measured."""
+        value = self.arms[arm].get(figure)
+        if value is None:
+            return None
+        count = self.trials["questions" if "accuracy" in figure else "episodes"]
+        return (value, *wilson_interval(round(value * count), count))
+
+    @property
+    def figures(self) -> list[str]:
+        """The names of all figures that are shares of right answers, as they were measured."""
+        names = dict.fromkeys(name for figures in self.arms.values() for name in figures)
+        return [name for name in names if name.endswith(("_shot", "_shot_accuracy"))]
+
+    @property
+    def links(self) -> list[str]:
+        """The links of the chain before the last: binding in words, and naming of pictures."""
+        names = dict.fromkeys(name for figures in self.arms.values() for name in figures)
+        return [name for name in names if name.startswith("named_") or name.endswith("_in_words")]
+
+
+def run(
+    out: Path,
+    quick: bool = False,
+    sets: Sequence[str] = (),
+    controls: bool = True,
+    listeners: Sequence[Listener] = (),
+    say: Say = lambda text: None,
+) -> Results:
+    """Train and judge every arm that is not done yet; leaves `results.json`, `results.md` and `results.png` in `out`.
+
+    Args:
+        out: folder of the runs.
+        quick: a smaller one, that shows the same signs.
+        sets: changes of the recipe of the arms, as after `--set`.
+        controls: also the fine-tuned arm and the one that is not pretrained.
+        listeners: hear of the training.
+        say: hears what is done.
+    """
+    arms = ARMS if controls else ARMS[:1]
+    _train(out / LANGUAGE, "frozen_language", quick, (), listeners, say)
+    if any(arm.language == UNTRAINED for arm in arms):
+        _train(out / UNTRAINED, "frozen_language", quick, UNLEARNED, listeners, say)
+    found: dict[str, dict[str, Any]] = {}
+    for arm in arms:
+        settings = (f"start.run={out / arm.language}", *arm.sets, *sets)
+        found[arm.name] = _train(out / arm.name, "frozen", quick, settings, listeners, say)
+    results = collect(found)
+    content = {"arms": results.arms, "trials": results.trials, "paper": PAPER}
+    write_whole(out / "results.json", json.dumps(content, indent=2))
+    write_whole(out / "results.md", markdown(results))
+    draw(results, out / "results.png")
+    return results
+
+
+def collect(metrics: Mapping[str, Mapping[str, Any]]) -> Results:
+    """The figures of runs, from their `metrics.json`."""
+    arms: dict[str, Figures] = {}
+    trials: dict[str, int] = {}
+    for name, found in metrics.items():
+        binding, questions = found["tasks"]["fast_binding"], found["tasks"]["few_shot_vqa"]
+        own = ("count", "chance_floor")
+        arms[name] = {key: value for key, value in {**binding, **questions}.items() if key not in own}
+        trials = {"episodes": int(binding["count"]), "questions": int(questions["count"])}
+    return Results(arms, trials)
+
+
+def markdown(results: Results) -> str:
+    """A table of all figures with their intervals, the blind model's and the paper's beside them."""
+    titles = [arm.title for arm in ARMS if arm.name in results.arms]
+    names = [arm.name for arm in ARMS if arm.name in results.arms]
+    lines = [
+        f"| | {' | '.join(titles)} | blind | chance | the paper's |",
+        "|---|" + "---|" * (len(titles) + 3),
+    ]
+    for figure in results.figures:
+        cells = [_cell(results.share(name, figure)) for name in names]
+        blind = _cell(results.share(names[0], f"{figure}_blind_floor"))
+        paper = f"{100 * PAPER[figure]:.1f}" if figure in PAPER else ""
+        lines.append(f"| {_title(figure)} | {' | '.join(cells)} | {blind} | {_chance(figure)} | {paper} |")
+    for figure in results.links:
+        cells = [_cell(results.share(name, figure)) for name in names]
+        lines.append(f"| {_title(figure)} | {' | '.join(cells)} | | | |")
+    return "\n".join(lines) + "\n"
+
+
+def draw(results: Results, file: Path) -> None:
+    """Accuracy against the number of pictures of each word, a panel for each number of words."""
+    from matplotlib.figure import Figure
+
+    ways = sorted({int(name.split("_")[0]) for name in results.figures if "_way_" in name})
+    figure = Figure(figsize=(4.2 * len(ways), 3.4), layout="constrained")
+    axes = figure.subplots(1, len(ways), sharey=True, squeeze=False)[0]
+    for axis, number in zip(axes, ways, strict=True):
+        for arm in ARMS:
+            if arm.name in results.arms:
+                _line(axis, results, arm.name, number, "", arm.title)
+        _line(axis, results, next(iter(results.arms)), number, "_blind_floor", "blind")
+        _line(axis, results, next(iter(results.arms)), number, "_in_words", "told in words")
+        axis.axhline(1 / number, color="0.6", linestyle=":", label="chance among the words")
+        axis.set(title=f"{number} new words", xlabel="pictures of each word", ylim=(-0.02, 1.02))
+    axes[0].set_ylabel("named by the right new word")
+    axes[-1].legend(fontsize="small")
+    figure.savefig(file, dpi=150)
+
+
+def _line(axis: Any, results: Results, arm: str, ways: int, suffix: str, title: str) -> None:
+    points = []
+    for name in results.figures:
+        if name.startswith(f"{ways}_way_") and (share := results.share(arm, name + suffix)) is not None:
+            points.append((int(name.split("_")[2]), *share))
+    if points:
+        shots, values, low, high = zip(*sorted(points), strict=True)
+        axis.plot(shots, values, marker="o", label=title, linestyle="--" if suffix else "-")
+        axis.fill_between(shots, low, high, alpha=0.15)
+
+
+def _train(
+    folder: Path, recipe: str, quick: bool, sets: Sequence[str], listeners: Sequence[Listener], say: Say
+) -> dict[str, Any]:
+    """The metrics of a run, which is trained (or gone on with) where it is not finished."""
+    file = folder / "metrics.json"
+    if not file.exists():
+        say(f"{folder.name}: training")
+        resolved = load_recipe(recipe, sets=(*(QUICK[recipe] if quick else ()), *sets))
+        pretrain(resolved, folder, resume=folder.exists(), listeners=listeners)
+    metrics: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return metrics
+
+
+def _cell(share: tuple[float, float, float] | None) -> str:
+    return "" if share is None else f"{100 * share[0]:.1f} ({100 * share[1]:.0f}–{100 * share[2]:.0f})"
+
+
+def _chance(figure: str) -> str:
+    return f"{100 / int(figure.split('_')[0]):.0f}" if "_way_" in figure else ""
+
+
+def _title(figure: str) -> str:
+    words = figure.replace("_way_", " words, ").replace("_shot_accuracy", " examples: questions answered")
+    return words.replace("_shot", " pictures of each").replace("_in_words", ", told in words").replace("_", " ")
