@@ -79,6 +79,11 @@ def test_there_is_a_page_for_every_room() -> None:
     assert all(f"]({page})" in index for page in [*PARTS, *OTHERS])
 
 
+@pytest.mark.parametrize("page", [*PARTS, *OTHERS])
+def test_what_is_added_is_not_there_yet(page: str) -> None:
+    assert not [path for path in files(page) if (pages.ROOT / path).exists()]
+
+
 @pytest.mark.parametrize("page", PARTS)
 def test_the_example_trains_and_is_evaluated(page: str, checkout: Path) -> None:
     (written,) = write(page, checkout)
