@@ -176,7 +176,9 @@ def _decode_jpeg(data: bytes, header: JpegHeader, reduction: int) -> Pixels:
     width, height = -(-header.width // reduction), -(-header.height // reduction)
     if header.channels in (1, 3):
         try:
-            pixels: Pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width)
+            # What is decoded smaller is no exact picture anyway: then the faster transform will do.
+            rough = {"fastdct": reduction > 1, "fastupsample": reduction > 1}
+            pixels: Pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width, **rough)
             return pixels
         except ValueError:  # nothing is lost: Pillow says what is wrong, if anything is
             pass

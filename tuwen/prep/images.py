@@ -33,8 +33,8 @@ class ImageConfig(PartConfig):
     flip: whether training mirrors every other picture. Off, because texts speak of left and right.
     rotate: degrees that training turns pictures by at most, each way.
     view: how training augments each picture a second time, for objectives that compare two views; or none.
-    exact: decode JPEGs in full, as others do. Otherwise one is decoded at half, a quarter or an eighth of its scale where
-        the model's square needs no more pixels than that: several times faster, and hardly another picture.
+    exact: decode JPEGs in full, as others do. Otherwise one is decoded at half, a quarter or an eighth of its scale
+        where the model's square needs no more pixels than that: faster, and hardly another picture.
     max_megapixels: larger pictures are refused unread, but for JPEGs that can be decoded smaller than that.
     mean, std: the model reads `(pixel / 255 - mean) / std`, for red, green and blue.
     """
