@@ -107,10 +107,18 @@ class Guard(Listener):
         shares = {number / self.config.alphas for number in range(self.config.alphas + 1) if self.config.alphas}
         if self.config.alpha is not None:
             shares.add(self.config.alpha)
-        measurable = bool(shares and learned.samples and learned(self.system, self._bf16))
-        found = self._between(path, learned, sorted(shares)) if measurable else Forgetting(path)
+        found = Forgetting(path)
+        if shares and self._enough(learned):
+            found = self._between(path, learned, sorted(shares))
+        elif shares:
+            self.say.on_note("the weights between are not measured: there are too few unseen samples to choose by")
         found.save(self.run)
         return found
+
+    def _enough(self, learned: Measure) -> bool:
+        """Whether either half of the samples says something of what is kept and of what is learned."""
+        halves = [(each, each.samples[half::2]) for each in (self.kept, learned) for half in (0, 1)]
+        return all(samples and each(self.system, self._bf16, samples) for each, samples in halves)
 
     def _between(self, path: tuple[Moment, ...], learned: Measure, shares: Sequence[float]) -> Forgetting:
         """The curve on every second sample; its best point and its ends on the others."""

@@ -71,7 +71,7 @@ class Sweep:
         titles = [title(figure) for figure in self.figures]
         header = [*self.axes, *(words.en for words in titles), "parameters", "pairs/s", "seeds"]
         rows = [self._row(labels, runs) for labels, runs in self.cells().items()]
-        floors = [self._floor(figure) for figure in self.figures]
+        floors = [self.floor(figure) for figure in self.figures]
         if any(floor is not None for floor in floors):
             shown = ["" if floor is None else unit(figure).show(floor) for figure, floor in zip(self.figures, floors)]  # noqa: B905
             rows.append(["*floor*", *[""] * (len(self.axes) - 1), *shown, "", "", ""])
@@ -123,7 +123,8 @@ class Sweep:
         seeds = f"{len(good)} of {len(runs)}" if len(good) < len(runs) else str(len(runs))
         return [*labels, *figures, size, rate, seeds]
 
-    def _floor(self, figure: str) -> float | None:
+    def floor(self, figure: str) -> float | None:
+        """The mean over the runs of what is reached without understanding; None where no run has it."""
         found = [run.floors[figure] for run in self.runs if figure in run.floors]
         return fmean(found) if found else None
 
@@ -184,14 +185,15 @@ def plot(sweep: Sweep) -> bytes:
                 continue
             axes.plot(values, [place] * len(values), "o", markersize=5, markerfacecolor="none", color=SOFT, alpha=0.8)
             axes.errorbar(found[0], place, xerr=found[1], fmt="o", markersize=6, color=MARK, capsize=3, linewidth=1.4)
-        floor = sweep._floor(key)
+        floor = sweep.floor(key)
         if floor is not None:
             axes.axvline(factor * floor, linestyle=(0, (4, 3)), linewidth=1, color=FLOOR)
-            axes.text(factor * floor, -0.62, " floor", fontsize=7, color=SOFT, va="bottom")
+            axes.text(factor * floor, len(cells) - 0.42, " floor", fontsize=7, color=SOFT, va="bottom")
         axes.set_title(title(key).en.replace(": ", "\n"), fontsize=9, color=INK, loc="left")
         axes.set_yticks(range(len(cells)), names, fontsize=8)
         axes.set_ylim(len(cells) - 0.4, -0.65)
         axes.tick_params(axis="x", labelsize=8)
+        axes.tick_params(axis="y", length=0)
         axes.set_xlabel("%" if factor == 100 else "", fontsize=8)
         axes.grid(axis="x", linewidth=0.4, color="#dedad2")
         axes.spines[["top", "right", "left"]].set_visible(False)
