@@ -24,23 +24,12 @@ ASKED = {
     "time_saved": "> 0",
 }
 RECIPE = (
+    "start=null",
     "data.train_scenes=2000",
     "tokenizer.sample=2000",
-    "model.image={kind: cnn, stem: 4, channels: [32, 64], blocks: [1, 1]}",
-    "model.text=null",
-    "model.fusion=null",
-    "model.embedding=null",
-    "model.heads={}",
     "model.language={kind: gpt, width: 256, depth: 6, heads: 4}",
-    "model.prefix={source: pooled, tokens: 2, merge: 1, pooled: false}",
-    "tasks.retrieve=null",
-    "tasks.classify=null",
-    "tasks.vqa=null",
-    "objectives.contrastive=null",
-    "objectives.matching=null",
-    "train.batch_size=32",
 )
-"""The quickstart's captions alone, with a language model that is most of the model."""
+"""The prefix of the frozen experiment, with a larger language model, which is most of the model."""
 
 
 def main() -> None:
@@ -72,7 +61,7 @@ def measure(freeze: bool, steps: int) -> dict[str, Any]:
     from tuwen.train.processes import Team
 
     frozen = "model.freeze=[language]" if freeze else "model.freeze=[]"
-    recipe = tuwen.load_recipe("quickstart", sets=(*RECIPE, frozen)).recipe
+    recipe = tuwen.load_recipe("frozen", sets=(*RECIPE, frozen)).recipe
     data = build_data(recipe)
     system = build_system(recipe, data)
     language = system.model.require("language")
