@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from tests import tiny
+from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import build_part
 from tuwen.core.sample import Caption, Sample
 from tuwen.recipe.run import pretrain
@@ -102,3 +104,26 @@ train: {{steps: 40, batch_size: 16, learning_rate: 0.02, precision: fp32, worker
     figures = finished.metrics["tasks"]["tag"]
     assert figures["micro_f1"] > 0.9 > figures["micro_f1_floor"]
     assert finished.system.vocabulary["tags"] == TAGS
+
+
+def test_tags_that_no_objective_reads_are_refused(tmp_path: Path) -> None:
+    for number in range(8):
+        Image.new("RGB", (16, 16), (30 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    rows = [{"image": f"{number}.png", "tags": ["red"]} for number in range(8)]
+    (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    data = {"kind": "folder", "path": str(tmp_path), "captions": "table.jsonl", "tags_column": "tags"}
+    recipe = {
+        "data": {**data, "caption_columns": []},
+        "image": {"size": 16, "view": {}},
+        "model": {
+            "image": {"kind": "cnn", "stem": 4, "channels": [8], "blocks": [1]},
+            "heads": {"view": {"reads": "image", "classes": 8, "hidden": 8}},
+        },
+        "tasks": {"tag": {}},
+        "objectives": {"two_view": {}},
+        "train": {"steps": 1, "batch_size": 2},
+    }
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"tasks\.tag: no position would carry a loss"):
+        pretrain(load_recipe(file), tmp_path / "run")

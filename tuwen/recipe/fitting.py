@@ -92,12 +92,15 @@ class Fit:
 
     def _is_read(self, name: str) -> bool:
         batch = self.batch(name)
-        found = not (batch.texts or batch.target is not None) or bool(self._trained_by(name))
+        gives = batch.texts or batch.target is not None or batch.tags is not None
+        found = not gives or bool(self._trained_by(name))
         why = f"no position would carry a loss: no objective reads its rows, the stream {self.encoder.stream(name)!r}"
         return found or self._leave_out("tasks", name, why)
 
     def _trained_by(self, task: str) -> tuple[str, ...]:
-        return tuple(name for name, count in self._counts(task).items() if count)
+        """The objectives that find more where the task is than in the pictures alone."""
+        alone = self._counts()
+        return tuple(name for name, count in self._counts(task).items() if count > alone[name])
 
     def _counts(self, *tasks: str) -> dict[str, float]:
         batch = self.batch(*tasks)
