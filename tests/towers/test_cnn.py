@@ -6,7 +6,7 @@ import torch
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import build_part
 from tuwen.towers.image import ImageContext
-from tuwen.towers.image.cnn import Windows
+from tuwen.towers.image.cnn import Windows, planes
 
 
 def slow_maximum(grid: torch.Tensor, window: int, step: int) -> torch.Tensor:
@@ -47,9 +47,19 @@ def test_the_tower_has_a_token_a_window() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "told"),
-    [({"window": 2, "step": 3}, "a window of 2 every 3 would leave places out"), ({"window": 9}, "larger than the last")],
+    [({"window": 2, "step": 3}, "a window of 2 every 3 would leave places out"), ({"window": 9}, "than the last grid")],
 )
 def test_windows_that_cannot_be(settings: dict[str, int], told: str) -> None:
     spec = {"kind": "cnn", "stem": 4, "channels": [4], "blocks": [1], **settings}
     with pytest.raises(RecipeError, match=told):
         build_part("towers.image", spec, ImageContext(size=32))
+
+
+def test_positions_begin_as_planes() -> None:
+    plane = planes(5, 4)
+    assert plane.shape == (1, 5, 4, 4)
+    steps_right, steps_down = plane.diff(dim=3), plane.diff(dim=2)
+    assert torch.allclose(steps_right, steps_right[..., :1, :1].expand_as(steps_right), atol=1e-6)
+    assert torch.allclose(steps_down, steps_down[..., :1, :1].expand_as(steps_down), atol=1e-6)
+    assert plane.mean((2, 3)).abs().max() < 1e-6
+    assert planes(3, 1).eq(0).all()

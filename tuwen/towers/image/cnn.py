@@ -62,6 +62,16 @@ class Windows(nn.Module):
         return F.max_pool2d(grid, self.window, self.step, self.padding, ceil_mode=True)  # no place is left out
 
 
+def planes(channels: int, size: int) -> Tensor:
+    """`[1, channels, size, size]`: a plane of random slope for each channel, across a grid.
+
+    Positions begin as something smooth, so that where a thing is can be read from the first step on.
+    """
+    line = torch.linspace(-1, 1, size) if size > 1 else torch.zeros(1)
+    across, down = torch.randn(2, 1, channels, 1, 1)
+    return across * line + down * line.unsqueeze(1)
+
+
 class ResidualBlock(nn.Module):
     """Normalise, convolve, normalise, convolve, add."""
 
@@ -102,7 +112,7 @@ class CNN(ImageTower):
         self.stages = nn.Sequential(*layers)
         self.pool = POOLS[config.pool]
         self.norm = nn.LayerNorm(self.width)
-        self.position = nn.Parameter(torch.randn(1, self.width, self.windows.size, self.windows.size) * 0.02)
+        self.position = nn.Parameter(planes(self.width, self.windows.size))
 
     def forward(self, pixels: Tensor) -> Features:
         grid = self.stages(pixels)
