@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
 PICTURE = -1
 """Stands among the ids of a row for a picture, whose prefix a language model reads there."""
 
