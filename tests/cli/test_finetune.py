@@ -73,9 +73,9 @@ def test_adapters_learn_in_place_of_the_towers(tuwen: Run, tiny_run: Path, tmp_p
 
 def test_questions_in_words_and_by_a_head(tuwen: Run, asked: Make, tiny_run: Path, tmp_path: Path) -> None:
     folder, picture = asked(), tmp_path / "photos" / "0.png"
-    for name, more in {"words": [], "head": ["--set", "tasks.vqa.by=head"]}.items():
-        run = tmp_path / name
-        said = tuwen("finetune", tiny_run, "--task", "vqa", "--data", folder, "--out", run, *QUICK, *more)
+    for name in ("words", "head"):
+        run, by = tmp_path / name, ("--set", f"tasks.vqa.by={name}")
+        said = tuwen("finetune", tiny_run, "--task", "vqa", "--data", folder, "--out", run, *QUICK, *by)
         assert said.status == 0, said.line
         assert "accuracy" in json.loads((run / "metrics.json").read_text(encoding="utf-8"))["tasks"]["vqa"]
         assert tuwen("answer", run, picture, "what colour is it?").status == 0

@@ -28,7 +28,8 @@ def system(run: Path, *sets: str) -> System:
 def test_the_model_begins_with_the_trained_weights_and_tokenizer(tiny_run: Path) -> None:
     begun, trained = system(tiny_run, "seed=7", "tokenizer.sample=100"), tuwen.load(tiny_run)
     weights = trained.system.model.state_dict()
-    assert all(torch.equal(tensor, weights[name]) for name, tensor in begun.model.state_dict().items())
+    for name, tensor in begun.model.state_dict().items():  # the head over answers has other classes, fewer were found
+        assert part_of(name) == "heads.answer" or torch.equal(tensor, weights[name]), name
     text = "two small red circles 两个红色圆形"
     assert begun.tokenizer.read(text) == trained.system.tokenizer.read(text)
     assert begun.model.training, "it is about to be trained"
@@ -36,7 +37,7 @@ def test_the_model_begins_with_the_trained_weights_and_tokenizer(tiny_run: Path)
 
 
 def test_what_is_new_and_what_is_left_is_said(tiny_run: Path) -> None:
-    out = ["model.language=null", "tasks.caption=null", "tasks.vqa=null", "objectives.captioning=null"]
+    out = ["model.language=null", "tasks.caption=null", "objectives.captioning=null"]
     begun = system(tiny_run, f"model.heads.label={HEADS['label']}", *out)
     assert "New: heads.label. Not taken over: language, prefix." in begun.notes[-1]
 
@@ -44,8 +45,8 @@ def test_what_is_new_and_what_is_left_is_said(tiny_run: Path) -> None:
 def test_a_part_with_other_settings_is_refused(tiny_run: Path) -> None:
     with pytest.raises(RecipeError, match=r"start: model.text is not the one in .*blocks\.1\..* is absent there"):
         system(tiny_run, "model.text.depth=2")
-    with pytest.raises(RecipeError, match=r"model.embedding is not the one .* is \[128, 128\] there and \[64, 128\]"):
-        system(tiny_run, "model.embedding=64")
+    with pytest.raises(RecipeError, match=r"model.embedding is not the one .* is .* there and \[48, .*\] here"):
+        system(tiny_run, "model.embedding=48")
 
 
 def test_pictures_must_be_prepared_as_they_were(tiny_run: Path) -> None:
