@@ -128,7 +128,7 @@ def forgetting_table(found: Forgetting, language: Literal["en", "zh"] = "en") ->
     for name, lost in found.lost.items():
         shown = (found.path[0].kept[name], found.path[-1].kept[name])
         style = "bold red" if lost > 0.005 else "green"
-        points = Text(f"{-100 * lost:+.1f}", style=style)
+        points = Text(f"{0 - 100 * lost:+.1f}", style=style)
         table.add_row(figure_label(name)[side], *(f"{100 * value:.1f} %" for value in shown), points)
     return table
 
