@@ -11,7 +11,9 @@ from tuwen.recipe.schema import load_recipe
 from tuwen.recipe.sources import Data, build_data
 
 SMALL = ("data.train_scenes=40", "tokenizer.sample=200", "train.batch_size=6", "image.size=32", "data.size=32")
+IN_WORDS = ("tasks.vqa={by: words, questions: 2}", "objectives.answering=null", "model.heads.answer=null")
 HEAD = (
+    *IN_WORDS,
     "model.heads.label={reads: image, classes: labels}",
     "tasks.classify={by: head, head: label}",
     "objectives.naming={kind: classification, head: label}",
@@ -30,8 +32,8 @@ def look(*sets: str) -> Looked:
 
 @pytest.fixture(scope="module")
 def looked() -> Looked:
-    """The quickstart: captions and questions in one stream, retrieval in another, classes only evaluated."""
-    return look()
+    """Captions and questions in one stream, retrieval in another, classes only evaluated."""
+    return look(*IN_WORDS)
 
 
 def words(example: Example, loss: bool) -> str:
