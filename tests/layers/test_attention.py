@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from tuwen.layers.attention import CrossAttention, KeyValues, SelfAttention, attention
-from tuwen.layers.ragged import Ragged
 
 ROWS, HEADS, QUERIES, KEYS, WIDTH = 2, 3, 4, 5, 6
 
@@ -129,32 +128,6 @@ def test_cross_attention_reads_no_key_that_is_masked() -> None:
     mask = torch.tensor([[True, True, False, False]])
     masked = module(text, module.project(picture), mask)
     torch.testing.assert_close(masked, module(text, module.project(picture[:, :2])))
-
-
-def read_alone(module: CrossAttention, text: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
-    """One text `[N, D]` reads one picture `[M, C]`, head by head. Returns `[N, D]`."""
-    query = module.query(text)
-    key, value = module.key_value(picture).chunk(2, dim=1)
-    heads = zip(*(part.chunk(module.heads, dim=1) for part in (query, key, value)), strict=True)
-    return module.out(torch.cat([((q @ k.T) / q.shape[1] ** 0.5).softmax(1) @ v for q, k, v in heads], dim=1))
-
-
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("owner", [[0, 1], [0, 0, 0, 1, 1, 1], [1, 0, 1, 1]])
-def test_texts_of_any_length_read_what_each_would_read_alone(owner: list[int], masked: bool) -> None:
-    torch.manual_seed(0)
-    module = CrossAttention(8, heads=2, context_width=5).double()
-    pictures, texts = torch.randn(2, 4, 5).double(), torch.randn(len(owner), 9, 8).double()
-    lengths = torch.tensor([3, 9, 1, 9, 2, 5][: len(owner)])
-    there = torch.tensor([[True, True, False, True], [False, True, True, True]]) if masked else None
-
-    layout = Ragged.of(torch.arange(9) < lengths[:, None])
-    laid = module.ragged(layout.lay(texts), layout, module.project(pictures), torch.tensor(owner), there)
-
-    for row, picture in enumerate(owner):
-        seen = pictures[picture] if there is None else pictures[picture][there[picture]]
-        alone = read_alone(module, texts[row, : lengths[row]], seen)
-        torch.testing.assert_close(layout.spread(laid)[row, : lengths[row]], alone)
 
 
 def test_key_values_are_extended_and_selected_row_by_row() -> None:

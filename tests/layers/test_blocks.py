@@ -4,7 +4,6 @@ import torch
 import torch.nn.functional as F
 
 from tuwen.layers.blocks import MLP, Block, CrossBlock
-from tuwen.layers.ragged import Ragged
 
 
 def test_the_mlp_is_two_maps_with_gelu_between() -> None:
@@ -26,11 +25,11 @@ def test_a_block_has_a_norm_before_and_a_residual_around_each_part() -> None:
 def test_a_cross_block_reads_itself_and_then_the_context() -> None:
     torch.manual_seed(0)
     block = CrossBlock(8, heads=2, context_width=5)
-    x, seen = torch.randn(1, 6, 8), block.cross.project(torch.randn(2, 4, 5))
-    layout, owner = Ragged.of(torch.ones(2, 3, dtype=torch.bool)), torch.tensor([1, 0])
-    first = x + block.attention.ragged(F.layer_norm(x, (8,)), layout)
-    second = first + block.cross.ragged(F.layer_norm(first, (8,)), layout, seen, owner, None)
-    torch.testing.assert_close(block(x, layout, seen, owner), second + block.mlp(F.layer_norm(second, (8,))))
+    x, context = torch.randn(2, 3, 8), torch.randn(2, 4, 5)
+    seen = block.cross.project(context)
+    first = x + block.attention(F.layer_norm(x, (8,)))[0]
+    second = first + block.cross(F.layer_norm(first, (8,)), seen)
+    torch.testing.assert_close(block(x, seen), second + block.mlp(F.layer_norm(second, (8,))))
 
 
 def test_a_block_of_zeros_changes_nothing() -> None:

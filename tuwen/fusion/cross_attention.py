@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -13,7 +12,6 @@ from tuwen.fusion import Fusion, FusionContext
 from tuwen.layers.blocks import CrossBlock
 from tuwen.layers.init import initialise
 from tuwen.layers.pooling import mean_pool
-from tuwen.layers.ragged import Ragged
 
 
 class Config(PartConfig):
@@ -42,16 +40,15 @@ class CrossAttentionFusion(Fusion):
         initialise(self, config.depth)
 
     def forward(self, image: Features, text: Features, rows: Tensor | None = None) -> Features:
-        mask = text.tokens.new_ones(text.tokens.shape[:2], dtype=torch.bool) if text.mask is None else text.mask
-        each = len(mask) // max(1, len(image.tokens))
-        owner = torch.arange(len(mask), device=mask.device) // max(1, each) if rows is None else rows
-        layout = Ragged.of(mask)
-        tokens = self.enter(layout.lay(text.tokens))
+        tokens = self.enter(text.tokens)
+        mask = None if text.mask is None else text.mask[:, None, None]
+        image_mask = image.mask if image.mask is None or rows is None else image.mask[rows]
         for block in self.blocks:
             assert isinstance(block, CrossBlock)
-            tokens = block(tokens, layout, block.cross.project(image.tokens), owner, image.mask)
+            context = block.cross.project(image.tokens)
+            tokens = block(tokens, context if rows is None else context.select(rows), mask, image_mask)
         tokens = self.norm(tokens)
-        return Features(layout.spread(tokens), layout.pool(tokens, mean_pool), text.mask)
+        return Features(tokens, mean_pool(tokens, text.mask), text.mask)
 
 
 def build(config: Config, context: FusionContext) -> CrossAttentionFusion:

@@ -138,31 +138,6 @@ class CrossAttention(nn.Module):
         seen = attention(query.contiguous(), context.key, context.value, None if mask is None else mask[:, None, None])
         return self.out(_joined(seen).view_as(x))
 
-    def ragged(self, x: Tensor, layout: Ragged, context: KeyValues, owner: Tensor, mask: Tensor | None) -> Tensor:
-        """Let texts of unequal lengths read their pictures.
-
-        Args:
-            x: `[1, T, D]`, rows laid end to end by the layout.
-            layout: of R rows.
-            context: `[P, H, M, d]` keys and values, from `project`.
-            owner: `[R]` int64, the picture of each row.
-            mask: `[P, M]` bool, the keys that are there; None where all are.
-
-        Returns:
-            `[1, T, D]`.
-        """
-        owners = layout.share(owner)
-        read = [
-            self._read(part, context.select(pictures), None if mask is None else mask[pictures, None, None])
-            for (part, _), pictures in zip(layout.each(self.query(x)), owners, strict=True)
-        ]
-        return self.out(torch.cat(read).unsqueeze(0))
-
-    def _read(self, query: Tensor, context: KeyValues, mask: Tensor | None) -> Tensor:
-        """`[n, l, D]` and `[n, H, M, d]` → `[n · l, D]`."""
-        heads = query.view(*query.shape[:2], self.heads, -1).transpose(1, 2).contiguous()
-        return _joined(attention(heads, context.key, context.value, mask)).flatten(0, 1)
-
 
 def _joined(heads: Tensor) -> Tensor:
     """`[B, H, N, d]` → `[B, N, D]`."""

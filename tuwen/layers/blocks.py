@@ -73,12 +73,13 @@ class CrossBlock(nn.Module):
         self.mlp = MLP(width, ratio)
 
     def forward(
-        self, x: Tensor, layout: Ragged, context: KeyValues, owner: Tensor, context_mask: Tensor | None = None
+        self,
+        x: Tensor,
+        context: KeyValues,
+        mask: Tensor | None = None,
+        context_mask: Tensor | None = None,
     ) -> Tensor:
-        """x `[1, T, D]`, rows laid end to end; context from `cross.project`; the others as in `CrossAttention.ragged`.
-
-        Returns `[1, T, D]`.
-        """
-        x = x + self.attention.ragged(self.attention_norm(x), layout)
-        x = x + self.cross.ragged(self.cross_norm(x), layout, context, owner, context_mask)
+        """x `[R, N, D]`, context from `cross.project`, masks as in `Block` and `CrossAttention` → `[R, N, D]`."""
+        x = x + self.attention(self.attention_norm(x), mask)[0]
+        x = x + self.cross(self.cross_norm(x), context, context_mask)
         return x + self.mlp(self.mlp_norm(x))

@@ -85,10 +85,6 @@ class Ragged:
         for part, bucket in zip(torch.split(laid[0], counts), self.buckets, strict=True):
             yield part.view(-1, bucket.length, laid.shape[-1]), bucket
 
-    def share(self, values: Tensor) -> tuple[Tensor, ...]:
-        """`[R, ...]`, something of each row → `[n, ...]` of each bucket's."""
-        return torch.split(values[self.order], [bucket.rows for bucket in self.buckets])
-
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def within_rows(self, laid: Tensor, mix: Callable[[Tensor, Bucket], Tensor]) -> Tensor:
         """Let the tokens of a row read each other. mix: `[n, l, D]` → `[n, l, E]`. `[1, T, D]` → `[1, T, E]`."""
