@@ -42,7 +42,7 @@ def main() -> None:
             seconds[name].append((time.process_time() - started) / BATCHES)
     apart = [largest_difference(a, b) for a, b in zip(outcome["padded"], outcome["laid"], strict=True)]
     values = {
-        "wasted": round(fmean(Ragged.of(mask).waste for _, mask in batches), 4),
+        "wasted": round(fmean(Ragged.of(mask, tower.width).waste for _, mask in batches), 4),
         "wasted_when_padded": round(1 - fmean(float(mask.float().mean()) for _, mask in batches), 4),
         "output_difference": apart[0],
         "gradient_difference": max(apart[1:]),

@@ -12,6 +12,7 @@ from tuwen.layers.blocks import Block
 from tuwen.layers.pooling import last_pool, mean_pool
 from tuwen.layers.ragged import Ragged, cut
 
+WIDTH = 8
 LENGTHS = [[3], [2, 5, 2, 1], [4, 4, 4], [7, 1, 6, 6, 2, 7, 3, 3, 1], [0, 3]]
 
 
@@ -22,7 +23,7 @@ def mask_of(lengths: list[int], wider: int = 0) -> Tensor:
 @pytest.fixture(autouse=True)
 def _small_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few short rows make several buckets, some of them with padding."""
-    monkeypatch.setattr(ragged, "BUCKET", 2)
+    monkeypatch.setattr(ragged, "BUCKET", 2 * WIDTH**2)
 
 
 @pytest.mark.parametrize("causal", [False, True], ids=["both ways", "causal"])
@@ -30,11 +31,11 @@ def _small_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_block_sees_each_row_alone(lengths: list[int], causal: bool) -> None:
     torch.manual_seed(0)
     mask = mask_of(lengths, wider=2)
-    block = Block(8, 2).double()
+    block = Block(WIDTH, 2).double()
     seen = mask if min(lengths) else mask.index_put((torch.tensor(lengths) == 0,), torch.tensor(True))
-    padded = torch.randn(*mask.shape, 8, dtype=torch.float64).requires_grad_()
+    padded = torch.randn(*mask.shape, WIDTH, dtype=torch.float64).requires_grad_()
     same = padded.detach().clone().requires_grad_()
-    layout = Ragged.of(mask, causal)
+    layout = Ragged.of(mask, WIDTH, causal)
     allowed = seen[:, None, None] & (torch.ones(2 * [mask.shape[1]]).tril().bool() if causal else torch.tensor(True))
     wanted = block(padded, allowed) * mask.unsqueeze(-1)
     laid = block(layout.lay(same), layout)
@@ -52,7 +53,7 @@ def test_a_block_sees_each_row_alone(lengths: list[int], causal: bool) -> None:
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
 def test_every_token_is_laid_once(lengths: list[int]) -> None:
     mask = mask_of(lengths)
-    layout = Ragged.of(mask)
+    layout = Ragged.of(mask, WIDTH)
     numbers = torch.arange(mask.numel()).view(mask.shape)
     laid = layout.lay(numbers)[0].tolist()
     assert len(set(laid)) == len(laid)
@@ -66,16 +67,16 @@ def test_the_cut_is_the_cheapest_of_all() -> None:
     def cost(ends: tuple[int, ...]) -> int:
         bounds = [0, *ends, len(lengths)]
         pairs = pairwise(bounds)
-        return sum((end - start) * lengths[end - 1] + ragged.BUCKET for start, end in pairs)
+        return sum((end - start) * lengths[end - 1] + 2 for start, end in pairs)
 
     places = range(1, len(lengths))
     least = min(cost(ends) for number in range(len(lengths)) for ends in combinations(places, number))
-    assert sum(rows * length + ragged.BUCKET for rows, length in cut(lengths)) == least
-    assert sum(rows for rows, _ in cut(lengths)) == len(lengths)
+    assert sum(rows * length + 2 for rows, length in cut(lengths, 2)) == least
+    assert sum(rows for rows, _ in cut(lengths, 2)) == len(lengths)
 
 
 def test_captions_of_6_to_18_tokens_waste_less_than_a_twentieth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     lengths = np.random.default_rng(0).integers(6, 19, 128).tolist()
-    assert Ragged.of(mask_of(lengths)).waste < 0.05
+    assert Ragged.of(mask_of(lengths), width=256).waste < 0.05
     assert sum(lengths) / (128 * 18) < 0.7, "padded to the longest it would be a third"

@@ -56,7 +56,8 @@ def test_a_picture_is_encoded_once_whatever_is_asked_about_it(system_and_batch: 
 
 def test_tokens_that_are_padding(system_and_batch: tuple[System, Batch]) -> None:
     text = system_and_batch[1].texts["retrieve"]
-    assert Ragged.of(text.attention_mask).waste < WASTED_BY_THE_TEXT_TOWER
+    tower = system_and_batch[0].model.require("text_tower")
+    assert Ragged.of(text.attention_mask, tower.width).waste < WASTED_BY_THE_TEXT_TOWER
     words = system_and_batch[1].texts["words"].attention_mask.float().mean()
     assert words > 0.6
 

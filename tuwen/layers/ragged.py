@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-BUCKET = 16
-"""A further bucket is made where it saves as many tokens: the work of a score of small operations."""
+BUCKET = 2**20
+"""A further bucket, a score of small operations, is made where it saves as many tokens times the square of their width:
+16 tokens at a width of 256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +49,17 @@ class Ragged:
     buckets: tuple[Bucket, ...]
 
     @classmethod
-    def of(cls, mask: Tensor, causal: bool = False) -> Ragged:
-        """Lay out rows with padding behind. mask: bool `[R, L]`, at least one row.
+    def of(cls, mask: Tensor, width: int, causal: bool = False) -> Ragged:
+        """Lay out rows with padding behind.
 
-        causal: whether a token reads only those of its row that come before it, and itself.
+        mask: bool `[R, L]`, at least one row. width: of the tokens; where they cost little, more padding pays. causal:
+        whether a token reads only those of its row that come before it, and itself.
         """
         tokens, order = mask.sum(1).clamp(min=1).sort(stable=True)
         lengths = tokens.tolist()
         column = torch.arange(mask.shape[1], device=mask.device)
         places, buckets, first = [], [], 0
-        for rows, length in cut(lengths):
+        for rows, length in cut(lengths, BUCKET // width**2):
             numbers = order[first : first + rows]
             places.append((numbers[:, None] * mask.shape[1] + column[:length]).flatten())
             real = None if lengths[first] == length else mask[numbers, :length]
@@ -101,14 +103,14 @@ class Ragged:
         return 1 - float(self.mask.sum()) / len(self.place)
 
 
-def cut(lengths: list[int]) -> list[tuple[int, int]]:
-    """Ascending lengths cut into buckets, as (rows, tokens of the longest): the fewest tokens laid, `BUCKET` counted
-    for each bucket; by dynamic programming over the distinct lengths."""
+def cut(lengths: list[int], bucket: int) -> list[tuple[int, int]]:
+    """Ascending lengths cut into buckets, as (rows, tokens of the longest): the fewest tokens laid, `bucket` more
+    counted for each; by dynamic programming over the distinct lengths."""
     distinct, counts = np.unique(np.asarray(lengths), return_counts=True)
     upto = np.concatenate([[0], counts.cumsum()])
     least, begin = np.zeros(len(upto)), np.zeros(len(upto), np.int64)
     for end in range(1, len(upto)):
-        costs = least[:end] + (upto[end] - upto[:end]) * distinct[end - 1] + BUCKET
+        costs = least[:end] + (upto[end] - upto[:end]) * distinct[end - 1] + bucket
         begin[end] = costs.argmin()
         least[end] = costs[begin[end]]
     found: list[tuple[int, int]] = []

@@ -48,7 +48,7 @@ class TextTransformer(TextTower):
         initialise(self, config.depth)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Features:
-        layout = Ragged.of(mask, self.causal)
+        layout = Ragged.of(mask, self.width, self.causal)
         tokens = self.token(layout.lay(ids)) + self.position[:, layout.place % ids.shape[1]]
         for block in self.blocks:
             tokens = block(tokens, layout)
