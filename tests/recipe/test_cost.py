@@ -19,8 +19,8 @@ from tuwen.recipe.sources import build_data
 BATCH = 24
 FLOPS_A_SAMPLE = 1.3e9
 """Forward and backward, of one picture with all its texts: at most."""
-WASTED_BY_THE_TEXT_TOWER = 0.2
-"""Of 24 texts with 5 to 40 tokens; in batches of 128 captions it is less than a twentieth."""
+WASTED_BY_THE_TEXT_TOWER = 0.12
+"""Of the questions, eight a picture; padded to the longest, half of it would be waste."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_picture_is_encoded_once_whatever_is_asked_about_it(system_and_batch: 
 
 
 def test_tokens_that_are_padding(system_and_batch: tuple[System, Batch]) -> None:
-    text = system_and_batch[1].texts["retrieve"]
+    text = system_and_batch[1].texts["vqa"]
     tower = system_and_batch[0].model.require("text_tower")
     assert Ragged.of(text.attention_mask, tower.width).waste < WASTED_BY_THE_TEXT_TOWER
     words = system_and_batch[1].texts["words"].attention_mask.float().mean()
