@@ -1,7 +1,8 @@
-"""Measures what the docs state: `python benchmarks/run_claims.py [NAME ...]`.
+"""Measures what the docs state: `python benchmarks/run_claims.py [--record] [NAME ...]`.
 
 Each `claims/NAME.py` measures one claim afresh and prints as its last line what was measured, what was asked and
-whether it holds. With names, those run and their lines are printed; without, all run and `claims.md` is written.
+whether it holds. With names, those run and their lines are printed; without, all run. What all of them gave, or what
+those with `--record` gave, is kept in `claims.json`, and `claims.md` shows all that is kept there.
 """
 
 from __future__ import annotations
@@ -13,20 +14,25 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 CLAIMS = HERE / "claims"
+KEPT = HERE / "claims.json"
 TABLE = HERE / "claims.md"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One claim as measured. values: flat, a dotted key each. error: why there are none."""
+    """One claim as measured.
+
+    values: flat, a dotted key each. error: why there are none. machine, date: where and when it was.
+    """
 
     name: str
     values: Mapping[str, Any]
@@ -34,6 +40,8 @@ class Result:
     holds: bool
     seconds: float
     error: str = ""
+    machine: str = ""
+    date: str = ""
 
 
 def main() -> int:
@@ -41,15 +49,27 @@ def main() -> int:
     known = sorted(file.stem for file in CLAIMS.glob("[!_]*.py"))
     parser = argparse.ArgumentParser(description="Measure what the docs state.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(known)}; all where none is named")
-    names: list[str] = parser.parse_args().names
+    parser.add_argument("--record", action="store_true", help="keep what the named ones give, too")
+    options = parser.parse_args()
+    names: list[str] = options.names
     unknown = sorted(set(names) - set(known))
     if unknown:
         parser.error(f"there is no claim {', '.join(unknown)}; there are {', '.join(known)}")
-    results = [run(name) for name in names or known]
-    if not names:
-        TABLE.write_text(table(results, machine()), encoding="utf-8")
-        print(f"written: {TABLE.relative_to(Path.cwd()) if TABLE.is_relative_to(Path.cwd()) else TABLE}")
+    results = []
+    for name in names or known:
+        results.append(run(name))
+        if options.record or not names:  # at once: the next one may take hours
+            record(results[-1], known)
     return 0 if all(result.holds for result in results) else 1
+
+
+def record(result: Result, known: Sequence[str]) -> None:
+    """Put a result in the place of an older one of the same claim, and write the page of all that is kept."""
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+    kept[result.name] = asdict(replace(result, machine=machine(), date=f"{datetime.now(UTC):%Y-%m-%d}"))
+    kept = {name: kept[name] for name in sorted(kept) if name in known}
+    KEPT.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    TABLE.write_text(table([Result(**result) for result in kept.values()]), encoding="utf-8")
 
 
 def run(name: str) -> Result:
@@ -82,30 +102,29 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def table(results: list[Result], machine: str) -> str:
-    """The page: one row a value, the asked ones first within each claim."""
-    rows = [row for result in results for row in _rows(result)]
-    header = ["| claim | value | asked | measured | holds | seconds |", "|---|---|---|---|---|---|"]
-    intro = [
+def table(results: Sequence[Result]) -> str:
+    """The page: a table for each machine, one row a value, the asked ones first within each claim."""
+    page = [
         "# Claims",
         "",
         "Every figure that the README and the docs state, measured by `make claims`. "
         "`make claim NAME=…` measures one afresh.",
-        "",
-        f"Measured on {machine}.",
-        "",
     ]
-    return "\n".join([*intro, *header, *rows]) + "\n"
+    for where, group in groupby(sorted(results, key=lambda result: result.machine), lambda result: result.machine):
+        page += ["", f"Measured on {where}.", ""]
+        page += ["| claim | value | asked | measured | holds | seconds | on |", "|---|---|---|---|---|---|---|"]
+        page += [row for result in group for row in _rows(result)]
+    return "\n".join(page) + "\n"
 
 
 def _rows(result: Result) -> list[str]:
-    holds, seconds = "yes" if result.holds else "**no**", f"{result.seconds:.0f}"
+    end = ("yes" if result.holds else "**no**", f"{result.seconds:.0f}", result.date)
     if result.error:
-        return [_row(result.name, "", "", result.error, holds, seconds)]
+        return [_row(result.name, "", "", result.error, *end)]
     keys = [*result.asked, *(key for key in result.values if key not in result.asked)]
     shown = [(key, result.asked.get(key, ""), _show(result.values.get(key))) for key in keys]
     first, *others = shown
-    return [_row(result.name, *first, holds, seconds), *(_row("", *other, "", "") for other in others)]
+    return [_row(result.name, *first, *end), *(_row("", *other, "", "", "") for other in others)]
 
 
 def _row(*cells: str) -> str:
@@ -121,37 +140,23 @@ def _show(value: Any) -> str:
 
 
 def machine() -> str:
-    """The machine in a sentence: processor, cores, memory, how fast it multiplies matrices, versions, date."""
+    """The machine in a sentence: processor, cores, memory, whether it has matrix units, versions."""
     import torch
 
-    rates = {name: product_rate(kind) for name, kind in {"bf16": torch.bfloat16, "fp32": torch.float32}.items()}
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    speed = ", ".join(f"{rate / 1e12:.2f} TFLOP/s in {name}" for name, rate in rates.items())
+    units = "with" if "amx_bf16" in _cpuinfo("flags").split() else "without"
     return (
-        f"{processor()}, {torch.get_num_threads()} cores in use, {memory:.0f} GB ({speed}), {platform.system()}, "
-        f"Python {platform.python_version()}, PyTorch {torch.__version__}, {datetime.now(UTC):%Y-%m-%d}"
+        f"{_cpuinfo('model name') or platform.processor() or platform.machine()} {units} bf16 matrix units (AMX), "
+        f"{torch.get_num_threads()} cores in use, {memory:.0f} GB, {platform.system()}, "
+        f"Python {platform.python_version()}, PyTorch {torch.__version__}"
     )
 
 
-def product_rate(kind: Any, side: int = 2048) -> float:
-    """Floating-point operations a second in a product of two square matrices, at best."""
-    import torch
-
-    matrix = torch.randn(side, side).to(kind)
-    seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
-        matrix @ matrix
-        seconds.append(time.perf_counter() - started)
-    return 2 * side**3 / min(seconds)
-
-
-def processor() -> str:
-    """The processor's model, as the system names it."""
+def _cpuinfo(field: str) -> str:
+    """A field of the first processor, as Linux tells it; empty elsewhere."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == field), "")
 
 
 if __name__ == "__main__":
