@@ -155,7 +155,7 @@ def test_weights(build: Build, settings: dict[str, Any], expected: dict[str, flo
 
 def test_splits_notes_and_labels_of_the_parts(build: Build, pictures: Callable[..., Path]) -> None:
     one = pictures("cat/1.jpg", "dog/2.jpg", folder="one")
-    two = pictures("ant/3.jpg", "cat/4.jpg", folder="two")
+    two = pictures("ant/3.jpg", "cat/4.jpg", "cat/5.jpg", folder="two")
     parts = {"one": {"kind": "folder", "path": str(one), "validation": 0}, "two": {"kind": "folder", "path": str(two)}}
     splits = build("mixture", parts={**parts, "world": scenes(10)})
     assert list(splits) == ["train", "validation", "test", "held_out"]
@@ -166,7 +166,7 @@ def test_splits_notes_and_labels_of_the_parts(build: Build, pictures: Callable[.
     train = splits["train"]
     assert isinstance(train, Source)
     keys = [train[index].key for index in range(len(train))]
-    assert len(set(keys)) == len(keys) == 2 + 1 + 10
+    assert len(set(keys)) == len(keys) == 2 + 2 + 10
 
 
 @pytest.mark.parametrize(

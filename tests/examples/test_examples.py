@@ -70,7 +70,7 @@ def test_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     few = sets("train.minutes=null", "train.steps=2", "data.train_scenes=40", "data.test_scenes=4")
     run("train", tmp_path / "run", *few, monkeypatch=monkeypatch)
     said = capsys.readouterr().out
-    assert "step 2 of 2: captioning" in said
+    assert "step 2 of 2: answering" in said
     assert said.count("is described as") == 3
     assert (tmp_path / "run" / "report.html").exists()
 

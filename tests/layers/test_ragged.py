@@ -61,6 +61,14 @@ def test_every_token_is_laid_once(lengths: list[int]) -> None:
     assert layout.waste == pytest.approx(1 - sum(lengths) / len(laid))
 
 
+def test_no_rows_are_no_tokens() -> None:
+    layout = Ragged.of(torch.zeros(0, 3, dtype=torch.bool), WIDTH)
+    laid = Block(WIDTH, 2)(layout.lay(torch.zeros(0, 3, WIDTH)), layout)
+    assert laid.shape == (1, 0, WIDTH)
+    assert layout.spread(laid).shape == (0, 3, WIDTH)
+    assert layout.pool(laid, mean_pool).shape == (0, WIDTH)
+
+
 def test_the_cut_is_the_cheapest_of_all() -> None:
     lengths = sorted(np.random.default_rng(0).integers(1, 9, 12).tolist())
 

@@ -60,7 +60,7 @@ RECIPE: dict[str, Any] = {
     "evaluate": {"samples": 10},
 }
 
-GOLDEN = [18.70803, 18.56365, 17.93911, 17.87309, 17.71327]
+GOLDEN = [18.81665, 18.40208, 17.59534, 17.93871, 17.24675]
 """The total loss of the first five steps. Change it only with a change that is meant to change what is trained."""
 
 

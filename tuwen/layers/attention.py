@@ -96,8 +96,8 @@ class SelfAttention(nn.Module):
 
     def _heads(self, qkv: Tensor) -> tuple[Tensor, ...]:
         """`[B, N, 3 D]` → three of `[B, H, N, d]`."""
-        rows, length, _ = qkv.shape
-        heads = qkv.view(rows, length, 3, self.heads, -1)
+        rows, length, width = qkv.shape
+        heads = qkv.view(rows, length, 3, self.heads, width // (3 * self.heads))  # not -1: there may be no row
         return heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
 

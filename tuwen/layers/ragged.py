@@ -52,7 +52,7 @@ class Ragged:
     def of(cls, mask: Tensor, width: int, causal: bool = False) -> Ragged:
         """Lay out rows with padding behind.
 
-        mask: bool `[R, L]`, at least one row. width: of the tokens; where they cost little, more padding pays. causal:
+        mask: bool `[R, L]`. width: of the tokens; where they cost little, more padding pays. causal:
         whether a token reads only those of its row that come before it, and itself.
         """
         tokens, order = mask.sum(1).clamp(min=1).sort(stable=True)
@@ -69,6 +69,8 @@ class Ragged:
                 seen = mask.new_ones(length, length).tril()
             buckets.append(Bucket(rows, length, real, seen))
             first += rows
+        if not lengths:
+            places, buckets = [order], [Bucket(0, mask.shape[1], None, None)]
         return cls(order, torch.cat(places), mask, tuple(buckets))
 
     def lay(self, values: Tensor) -> Tensor:
@@ -79,13 +81,13 @@ class Ragged:
         """`[1, T, D]` → `[R, L, D]`, zeros where there is no token."""
         rows, length = self.mask.shape
         padded = laid.new_zeros(rows * length, laid.shape[-1]).index_copy(0, self.place, laid[0])
-        return padded.view(rows, length, -1) * self.mask.unsqueeze(-1)
+        return padded.view(rows, length, laid.shape[-1]) * self.mask.unsqueeze(-1)
 
     def each(self, laid: Tensor) -> Iterator[tuple[Tensor, Bucket]]:
         """`[1, T, D]` → the tokens `[n, l, D]` of each bucket."""
         counts = [bucket.length * bucket.rows for bucket in self.buckets]
         for part, bucket in zip(torch.split(laid[0], counts), self.buckets, strict=True):
-            yield part.view(-1, bucket.length, laid.shape[-1]), bucket
+            yield part.view(bucket.rows, bucket.length, laid.shape[-1]), bucket
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def within_rows(self, laid: Tensor, mix: Callable[[Tensor, Bucket], Tensor]) -> Tensor:
