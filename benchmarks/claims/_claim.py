@@ -1,14 +1,38 @@
-"""How every claim ends: one line of JSON with what was measured, what was asked, and whether it holds."""
+"""How every claim begins and ends: its options, a recipe trained in a temporary folder, and one line of JSON with what
+was measured, what was asked, and whether it holds."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import operator
 import sys
+import tempfile
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tuwen.recipe.resolve import Resolved
+    from tuwen.recipe.schema import Recipe
 
 _TESTS = {">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt}
+
+
+def options(description: str | None, of: str = "the recipe") -> argparse.ArgumentParser:
+    """A parser that knows `--set KEY=VALUE`, which becomes the list `sets`. of: what it changes, for the help."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help=f"of {of}")
+    return parser
+
+
+def trained(recipe: Resolved[Recipe]) -> dict[str, Any]:
+    """Train a recipe in a temporary folder, showing its progress. Returns the run's metrics."""
+    from tuwen.recipe.run import pretrain
+    from tuwen.train.listeners import ProgressBar
+
+    with tempfile.TemporaryDirectory() as temporary:
+        return pretrain(recipe, Path(temporary), listeners=[ProgressBar()]).metrics
 
 
 def report(name: str, values: Mapping[str, Any], asked: Mapping[str, str], seconds: float) -> None:

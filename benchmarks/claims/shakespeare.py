@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-import tempfile
 import time
 from pathlib import Path
 
-from _claim import report
+from _claim import options, report, trained
 
 ASKED = {"val_nats_per_char": "<= 1.5", "train_seconds": "<= 300"}
 DATA = Path(os.environ.get("TUWEN_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -18,19 +16,15 @@ def main() -> None:
     """Train the recipe on the text, and measure it on the windows that it has not seen."""
     import tuwen
     from tuwen.data import spec_of
-    from tuwen.recipe.run import pretrain
     from tuwen.recipe.settings import Setting
-    from tuwen.train.listeners import ProgressBar
 
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__)
     parser.add_argument("--data", default=str(DATA / "text" / "tinyshakespeare.txt"), help="the text file")
-    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="of the recipe")
     arguments = parser.parse_args()
     began = time.perf_counter()
     option = Setting.given({"data": spec_of([arguments.data], kind="text")}, "--data")
     resolved = tuwen.load_recipe("language", [option], arguments.sets)
-    with tempfile.TemporaryDirectory() as temporary:
-        metrics = pretrain(resolved, Path(temporary), listeners=[ProgressBar()]).metrics
+    metrics = trained(resolved)
     found = metrics["tasks"]["causal_lm"]
     values = {
         "val_nats_per_char": found["nats_per_character"],

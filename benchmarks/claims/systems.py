@@ -6,17 +6,12 @@ guess from a blank picture, or chance among the candidates, whichever is highest
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-from _claim import report
+from _claim import options, report, trained
 
 import tuwen
-from tuwen.recipe.run import pretrain
-from tuwen.train.listeners import ProgressBar
 
 SYSTEMS = {
     "S1": ("resnet_gru_joint_mini", "vqa", "accuracy", "floor"),
@@ -31,21 +26,19 @@ ASKED = {f"{name}.above_floor": ">= 0.15" for name in SYSTEMS} | {f"{name}.train
 
 def main() -> None:
     """Train each system, and compare it with its floor."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__, of="the recipes")
     parser.add_argument("--only", choices=SYSTEMS, action="append", help="some of the systems, for a quick look")
-    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="of the recipes")
-    options = parser.parse_args()
+    given = parser.parse_args()
     began = time.perf_counter()
-    wanted = options.only or list(SYSTEMS)
-    values = {name: measure(*SYSTEMS[name], options.sets) for name in wanted}
+    wanted = given.only or list(SYSTEMS)
+    values = {name: measure(*SYSTEMS[name], given.sets) for name in wanted}
     asked = {key: condition for key, condition in ASKED.items() if key.split(".")[0] in wanted}
     report("systems", values, asked, time.perf_counter() - began)
 
 
 def measure(recipe: str, task: str, figure: str, floor: str, sets: list[str]) -> dict[str, Any]:
     """One system: its figure, its floor, and all else that was measured of its tasks."""
-    with tempfile.TemporaryDirectory() as temporary:
-        metrics = pretrain(tuwen.load_recipe(recipe, sets=sets), Path(temporary), listeners=[ProgressBar()]).metrics
+    metrics = trained(tuwen.load_recipe(recipe, sets=sets))
     found = metrics["tasks"][task]
     return {
         "recipe": recipe,

@@ -13,6 +13,7 @@ from tests.conformance.checks import (
     build,
     random,
 )
+from tests.conformance.reading import assert_reading_on_equals_reading_at_once, read
 from tuwen.core.rooms import names
 from tuwen.language import PREFIX, LanguageContext, LanguageModel, causal_mask, positions_in
 
@@ -25,16 +26,6 @@ SEGMENTS = (torch.arange(10) < torch.tensor([10, 3, 6])[:, None]).long()
 @pytest.fixture(params=names(ROOM))
 def language(request: pytest.FixtureRequest) -> LanguageModel:
     return build(ROOM, request.param, CONTEXT).eval()
-
-
-def read(language: LanguageModel, ids: Tensor, segments: Tensor, prefix: Tensor | None = None) -> Tensor:
-    """Hidden states of the ids, after a prefix `[B, P, D]` where there is one."""
-    embeddings, length = language.embed(ids), 0
-    if prefix is not None:
-        length = prefix.shape[1]
-        embeddings = torch.cat([prefix, embeddings], 1)
-        segments = torch.cat([torch.full(prefix.shape[:2], PREFIX), segments], 1)
-    return language(embeddings, positions_in(segments), causal_mask(segments))[:, length:]
 
 
 def outputs(language: LanguageModel) -> Iterable[Tensor]:
@@ -98,17 +89,7 @@ def test_every_token_sees_the_prefix(language: LanguageModel) -> None:
 
 @pytest.mark.parametrize("cuts", [[3, 1, 1, 5], [1] * 10, [10]])
 def test_reading_on_from_the_past_equals_reading_all_at_once(language: LanguageModel, cuts: list[int]) -> None:
-    segments = torch.ones(3, 10, dtype=torch.int64)
-    segments[:, :2] = PREFIX
-    mask, places, embeddings = causal_mask(segments), positions_in(segments), language.embed(IDS)
-    whole = language(embeddings, places, mask)
-    past, start, parts = None, 0, []
-    for cut in cuts:
-        now = slice(start, start + cut)
-        part, past = language.step(embeddings[:, now], places[:, now], mask[:, now, : start + cut], past)
-        parts.append(part)
-        start += cut
-    torch.testing.assert_close(torch.cat(parts, 1), whole, **CLOSE)
+    assert_reading_on_equals_reading_at_once(language, IDS, cuts)
 
 
 def test_every_weight_learns(language: LanguageModel) -> None:

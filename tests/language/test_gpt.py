@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from torch import Tensor
 
 from tests.conformance.checks import CLOSE, assert_every_weight_learns, random
+from tests.conformance.reading import assert_reading_on_equals_reading_at_once, read
 from tuwen.core.rooms import build_part
 from tuwen.language import PREFIX, LanguageContext, LanguageModel, causal_mask, positions_in
 from tuwen.layers.local import Local
@@ -20,15 +20,6 @@ def language(request: pytest.FixtureRequest) -> LanguageModel:
     return build_part("language", spec, LanguageContext(vocab_size=50, max_length=16)).eval()
 
 
-def read(language: LanguageModel, ids: Tensor, segments: Tensor, prefix: Tensor | None = None) -> Tensor:
-    embeddings, length = language.embed(ids), 0
-    if prefix is not None:
-        length = prefix.shape[1]
-        embeddings = torch.cat([prefix.expand(len(ids), -1, -1), embeddings], 1)
-        segments = torch.cat([torch.full((len(ids), length), PREFIX), segments], 1)
-    return language(embeddings, positions_in(segments), causal_mask(segments))[:, length:]
-
-
 @pytest.mark.parametrize("seen", [False, True])
 def test_packed_texts_know_nothing_of_each_other(language: LanguageModel, seen: bool) -> None:
     prefix = random(1, 2, language.width) if seen else None
@@ -40,17 +31,7 @@ def test_packed_texts_know_nothing_of_each_other(language: LanguageModel, seen: 
 
 @pytest.mark.parametrize("cuts", [[3, 1, 1, 5], [1] * 10])
 def test_reading_on_from_the_past_equals_reading_all_at_once(language: LanguageModel, cuts: list[int]) -> None:
-    segments = torch.ones(2, 10, dtype=torch.int64)
-    segments[:, :2] = PREFIX
-    mask, places, embeddings = causal_mask(segments), positions_in(segments), language.embed(IDS)
-    whole = language(embeddings, places, mask)
-    past, start, parts = None, 0, []
-    for cut in cuts:
-        now = slice(start, start + cut)
-        part, past = language.step(embeddings[:, now], places[:, now], mask[:, now, : start + cut], past)
-        parts.append(part)
-        start += cut
-    torch.testing.assert_close(torch.cat(parts, 1), whole, **CLOSE)
+    assert_reading_on_equals_reading_at_once(language, IDS, cuts)
 
 
 def test_every_weight_learns(language: LanguageModel) -> None:

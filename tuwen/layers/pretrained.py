@@ -112,6 +112,41 @@ def random_model(architecture: Mapping[str, Any], family: Any = None) -> Loaded:
         return Loaded((family or AutoModel).from_config(config, dtype=torch.float32), frozenset())
 
 
+class Half(NamedTuple):
+    """The encoder of one modality: a whole model, or its part in a model of two.
+
+    name: of the checkpoint, for messages. prefix: of its weights' names in the whole model.
+    missing: weights of the whole model that the checkpoint does not have.
+    """
+
+    encoder: Any
+    name: str
+    prefix: str
+    missing: frozenset[str]
+
+
+def open_half(config: PretrainedConfig, attribute: str, pretrained: bool) -> Half:
+    """What a part's settings name: with the checkpoint's weights where they are wanted, else with random ones.
+
+    Args:
+        config: of the part.
+        attribute: by which a model of two modalities holds the encoder (`vision_model`, `text_model`).
+        pretrained: whether weights will not come from elsewhere; without an architecture they are read all the same.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    if config.name is not None and (pretrained or config.architecture is None):
+        name, loaded = config.name, load_model(config.name, config.revision)
+    else:
+        assert config.architecture is not None
+        name, loaded = "architecture", random_model(config.architecture)
+    half = getattr(loaded.model, attribute, None)
+    if half is None:
+        return Half(loaded.model, name, "", loaded.missing)
+    return Half(half, name, f"{attribute}.", loaded.missing)
+
+
 def check_weights(part: nn.Module, prefix: str, missing: frozenset[str], name: str, but: tuple[str, ...] = ()) -> None:
     """Refuse a checkpoint that lacks weights of the part that is wanted of it.
 

@@ -37,7 +37,6 @@ class MaskedLMTask(Task):
 
     needs = "a text"
     needs_picture = False
-    needs_picture = False
 
     def __init__(self, config: Config, context: TaskContext) -> None:
         self.config = config

@@ -12,12 +12,12 @@ from statistics import fmean
 import numpy as np
 from pydantic import Field
 
-from tuwen.core.batch import Row
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Caption, Picture, Sample
 from tuwen.models.predictor import Predictor
 from tuwen.report.examples import SplitExamples, Tally
-from tuwen.tasks import Task, TaskContext, choose
+from tuwen.tasks import TaskContext
+from tuwen.tasks._captions import CaptionReader
 from tuwen.tasks.caption import by_languages, wanted
 
 
@@ -34,21 +34,16 @@ class Config(PartConfig):
     pictures: int = Field(default=300, ge=1)
 
 
-class MatchTask(Task):
+class MatchTask(CaptionReader):
     """Any caption of a sample is learned; in evaluation its own has to score higher than others'."""
-
-    needs = "a caption"
 
     def __init__(self, config: Config, context: TaskContext) -> None:
         self.config = config
         self.tokenizer = context.tokenizer
 
-    def finds(self, sample: Sample) -> bool:
-        return bool(sample.captions)
-
-    def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
-        captions = sample.captions
-        return [Row(self.tokenizer.read(captions[number].text)) for number in choose(captions, self.config.texts, rng)]
+    @property
+    def texts(self) -> int:
+        return self.config.texts
 
     def scores(self, predictor: Predictor, pictures: Sequence[Picture], texts: Sequence[str]) -> np.ndarray:
         """How well each text belongs to its picture, `[N]`; higher is better."""

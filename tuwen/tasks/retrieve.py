@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from tuwen.core.batch import Row
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Caption, Sample
 from tuwen.metrics.ranking import retrieval_scores
 from tuwen.models.predictor import Predictor
 from tuwen.report.examples import FoundPictures, FoundTexts, SplitExamples, Tally
 from tuwen.report.examples import choose as choose_examples
-from tuwen.tasks import Task, TaskContext, choose
+from tuwen.tasks import TaskContext
+from tuwen.tasks._captions import CaptionReader
 from tuwen.tasks.caption import by_languages, wanted
 
 SHOWN = 5
@@ -30,21 +29,16 @@ class Config(PartConfig):
     candidates: int = Field(default=500, ge=2)
 
 
-class RetrieveTask(Task):
+class RetrieveTask(CaptionReader):
     """Any text of a sample is learned; in evaluation the wanted captions are searched, language by language."""
-
-    needs = "a caption"
 
     def __init__(self, config: Config, context: TaskContext) -> None:
         self.config = config
         self.tokenizer = context.tokenizer
 
-    def finds(self, sample: Sample) -> bool:
-        return bool(sample.captions)
-
-    def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
-        captions = sample.captions
-        return [Row(self.tokenizer.read(captions[number].text)) for number in choose(captions, self.config.texts, rng)]
+    @property
+    def texts(self) -> int:
+        return self.config.texts
 
     def evaluate(
         self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from tuwen.core.errors import CheckpointError, RecipeError
 from tuwen.core.features import Features
-from tuwen.layers.pretrained import PretrainedConfig, check_weights, load_model, random_model, read_architecture
+from tuwen.layers.pretrained import PretrainedConfig, check_weights, open_half, read_architecture
 from tuwen.prep.pretrained import Brought, image_settings
 from tuwen.towers.image import ImageContext, ImageTower
 from tuwen.towers.image._projected import Projected
@@ -120,14 +120,7 @@ def build(config: Config, context: ImageContext) -> ImageTower:
 
 def _open(config: Config, pretrained: bool) -> tuple[Any, str, frozenset[str]]:
     """The encoder, what its weights' names begin with in the whole model, and those that the checkpoint lacks."""
-    if config.name is not None and (pretrained or config.architecture is None):
-        name, loaded = config.name, load_model(config.name, config.revision)
-    else:
-        assert config.architecture is not None
-        name, loaded = "architecture", random_model(config.architecture)
-    half = getattr(loaded.model, "vision_model", None)
-    encoder: Any
-    encoder, prefix = (loaded.model, "") if half is None else (half, "vision_model.")
+    encoder, name, prefix, missing = open_half(config, "vision_model", pretrained)
     if getattr(encoder, "main_input_name", "pixel_values") != "pixel_values":
         raise CheckpointError(
             f"image tower hf: {name}: a {type(encoder).__name__} reads no pictures; name an image encoder."
@@ -136,8 +129,8 @@ def _open(config: Config, pretrained: bool) -> tuple[Any, str, frozenset[str]]:
         raise CheckpointError(
             f"image tower hf: {name}: reads pictures of {encoder.config.num_channels} channels, not 3."
         )
-    check_weights(encoder, prefix, loaded.missing, name, but=("pooler.",))
-    return encoder, prefix, loaded.missing
+    check_weights(encoder, prefix, missing, name, but=("pooler.",))
+    return encoder, prefix, missing
 
 
 def _default_pool(encoder: nn.Module, prefix: str, missing: frozenset[str]) -> Pool:

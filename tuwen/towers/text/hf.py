@@ -19,9 +19,8 @@ from tuwen.layers.pretrained import (
     PretrainedConfig,
     check_weights,
     folder_of,
-    load_model,
+    open_half,
     opening,
-    random_model,
     read_architecture,
 )
 from tuwen.prep.pretrained import Brought
@@ -133,16 +132,10 @@ def build(config: Config, context: TextContext) -> HFTextTower:
 
 def _open(config: Config, pretrained: bool) -> tuple[nn.Module, str, frozenset[str]]:
     """The encoder, what its weights' names begin with in the whole model, and those that the checkpoint lacks."""
-    if config.name is not None and (pretrained or config.architecture is None):
-        name, loaded = config.name, load_model(config.name, config.revision)
-    else:
-        assert config.architecture is not None
-        name, loaded = "architecture", random_model(config.architecture)
-    half = getattr(loaded.model, "text_model", None)
-    encoder, prefix = (loaded.model, "") if half is None else (half, "text_model.")
+    encoder, name, prefix, missing = open_half(config, "text_model", pretrained)
     _check_family(encoder, name)
-    check_weights(encoder, prefix, loaded.missing, name, but=("pooler.",))
-    return encoder, prefix, loaded.missing
+    check_weights(encoder, prefix, missing, name, but=("pooler.",))
+    return encoder, prefix, missing
 
 
 def _check_family(encoder: Any, name: str) -> None:
