@@ -67,6 +67,25 @@ def test_what_a_person_set_stays(recipe: Any, folders: dict[str, Path]) -> None:
     assert settle(recipe(*parts(folders, "clip", "bert"), "image.resize=squash").recipe).image.shortest is None
 
 
+def test_weights_are_read_once(recipe: Any, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a checkpoint decides is told by its shapes: the weights are read when the model is built, not before."""
+    from transformers import AutoModel
+
+    devices: list[str] = []
+    read = AutoModel.from_pretrained
+
+    def noting(*args: Any, **settings: Any) -> Any:
+        model, info = read(*args, **settings)
+        devices.append(model.device.type)
+        return model, info
+
+    monkeypatch.setattr(AutoModel, "from_pretrained", noting)
+    found = settle(recipe(*parts(folders, "vit", "bert")).recipe)
+    assert devices == ["meta", "meta"]
+    assert found.model.text is not None
+    assert found.model.text["pool"] == "own"
+
+
 def test_settling_twice_changes_nothing(recipe: Any, folders: dict[str, Path]) -> None:
     once = settle(recipe(*parts(folders, "clip", "clip")).recipe)
     assert settle(once) == once

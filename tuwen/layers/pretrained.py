@@ -78,13 +78,14 @@ def read_architecture(name: str, revision: str | None) -> dict[str, Any]:
     return {key: value for key, value in config.to_diff_dict().items() if key not in _NOT_ARCHITECTURE}
 
 
-def load_model(name: str, revision: str | None, family: Any = None) -> Loaded:
+def load_model(name: str, revision: str | None, family: Any = None, shapes_only: bool = False) -> Loaded:
     """A model with its weights, in float32.
 
     Args:
         name: a folder, or a name on the hub.
         revision: of the hub's repository.
         family: one of Transformers' Auto classes; AutoModel where None.
+        shapes_only: read which weights there are, and not the weights: the model is on the device `meta`.
 
     Raises:
         CheckpointError: it cannot be read.
@@ -93,7 +94,12 @@ def load_model(name: str, revision: str | None, family: Any = None) -> Loaded:
 
     with opening(name):
         model, info = (family or AutoModel).from_pretrained(
-            folder_of(name), revision=revision, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+            folder_of(name),
+            revision=revision,
+            dtype=torch.float32,
+            device_map="meta" if shapes_only else None,
+            use_safetensors=True,
+            output_loading_info=True,
         )
     return Loaded(model, frozenset(info["missing_keys"]) | frozenset(str(key) for key in info["mismatched_keys"]))
 
@@ -125,19 +131,20 @@ class Half(NamedTuple):
     missing: frozenset[str]
 
 
-def open_half(config: PretrainedConfig, attribute: str, pretrained: bool) -> Half:
+def open_half(config: PretrainedConfig, attribute: str, pretrained: bool, shapes_only: bool = False) -> Half:
     """What a part's settings name: with the checkpoint's weights where they are wanted, else with random ones.
 
     Args:
         config: of the part.
         attribute: by which a model of two modalities holds the encoder (`vision_model`, `text_model`).
         pretrained: whether weights will not come from elsewhere; without an architecture they are read all the same.
+        shapes_only: of a checkpoint's weights: see `load_model`.
 
     Raises:
         CheckpointError: it cannot be read.
     """
     if config.name is not None and (pretrained or config.architecture is None):
-        name, loaded = config.name, load_model(config.name, config.revision)
+        name, loaded = config.name, load_model(config.name, config.revision, shapes_only=shapes_only)
     else:
         assert config.architecture is not None
         name, loaded = "architecture", random_model(config.architecture)

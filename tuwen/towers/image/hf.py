@@ -105,7 +105,7 @@ def brings(config: Config) -> Brought:
     if config.name is None:
         return Brought(config)
     architecture = read_architecture(config.name, config.revision)
-    encoder, prefix, missing = _open(config, pretrained=True)
+    encoder, prefix, missing = _open(config, pretrained=True, shapes_only=True)
     pool = config.pool or _default_pool(encoder, prefix, missing)
     complete = config.model_copy(update={"architecture": architecture, "pool": pool})
     return Brought(complete, image=image_settings(config.name, config.revision))
@@ -118,9 +118,9 @@ def build(config: Config, context: ImageContext) -> ImageTower:
     return tower if config.project is None else Projected(tower, config.project)
 
 
-def _open(config: Config, pretrained: bool) -> tuple[Any, str, frozenset[str]]:
+def _open(config: Config, pretrained: bool, shapes_only: bool = False) -> tuple[Any, str, frozenset[str]]:
     """The encoder, what its weights' names begin with in the whole model, and those that the checkpoint lacks."""
-    encoder, name, prefix, missing = open_half(config, "vision_model", pretrained)
+    encoder, name, prefix, missing = open_half(config, "vision_model", pretrained, shapes_only)
     if getattr(encoder, "main_input_name", "pixel_values") != "pixel_values":
         raise CheckpointError(
             f"image tower hf: {name}: a {type(encoder).__name__} reads no pictures; name an image encoder."

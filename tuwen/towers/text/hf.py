@@ -119,7 +119,7 @@ def brings(config: Config) -> Brought:
     if config.name is None:
         return Brought(config)
     architecture = read_architecture(config.name, config.revision)
-    encoder, prefix, missing = _open(config, pretrained=True)
+    encoder, prefix, missing = _open(config, pretrained=True, shapes_only=True)
     pool = _pool(config, encoder, prefix, missing)
     complete = config.model_copy(update={"architecture": architecture, "pool": pool})
     return Brought(complete, tokenizer=(config.name, config.revision))
@@ -130,9 +130,9 @@ def build(config: Config, context: TextContext) -> HFTextTower:
     return HFTextTower(encoder, _pool(config, encoder, prefix, missing), context, config.name or "architecture")
 
 
-def _open(config: Config, pretrained: bool) -> tuple[nn.Module, str, frozenset[str]]:
+def _open(config: Config, pretrained: bool, shapes_only: bool = False) -> tuple[nn.Module, str, frozenset[str]]:
     """The encoder, what its weights' names begin with in the whole model, and those that the checkpoint lacks."""
-    encoder, name, prefix, missing = open_half(config, "text_model", pretrained)
+    encoder, name, prefix, missing = open_half(config, "text_model", pretrained, shapes_only)
     _check_family(encoder, name)
     check_weights(encoder, prefix, missing, name, but=("pooler.",))
     return encoder, prefix, missing
@@ -168,9 +168,9 @@ def _pool(config: Config, encoder: nn.Module, prefix: str, missing: frozenset[st
 
 
 @torch.no_grad()
-def _pools_itself(encoder: nn.Module) -> bool:
+def _pools_itself(encoder: Any) -> bool:
     training = encoder.training
-    found = encoder.eval()(input_ids=torch.zeros(1, 2, dtype=torch.long))
+    found = encoder.eval()(input_ids=torch.zeros(1, 2, dtype=torch.long, device=encoder.device))
     encoder.train(training)
     return getattr(found, "pooler_output", None) is not None
 
