@@ -73,13 +73,3 @@ def test_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert "step 2 of 2: answering" in said
     assert said.count("is described as") == 3
     assert (tmp_path / "run" / "report.html").exists()
-
-
-def test_compare_fusions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    few = sets("data.train_scenes=40", "data.test_scenes=4")
-    kinds = ("concat", "cross_attention")
-    run("compare_fusions", tmp_path, "--kinds", *kinds, "--steps", 2, *few, monkeypatch=monkeypatch)
-    header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split()[0] == "fusion"
-    assert [row.split()[0] for row in rows] == list(kinds)
-    assert all((tmp_path / kind / "metrics.json").exists() for kind in kinds)
