@@ -1,8 +1,9 @@
-"""Measures what the docs state: `python benchmarks/run_claims.py [--record] [NAME ...]`.
+"""Measures what the docs state: `python benchmarks/run_claims.py [--record] [NAME ...] [-- OPTIONS]`.
 
 Each `claims/NAME.py` measures one claim afresh and prints as its last line what was measured, what was asked and
 whether it holds. With names, those run and their lines are printed; without, all run. What all of them gave, or what
-those with `--record` gave, is kept in `claims.json`, and `claims.md` shows all that is kept there.
+those with `--record` gave, is kept in `claims.json`, and `claims.md` shows all that is kept there. What stands behind
+`--` is given to the scripts: `--record systems -- --out runs/systems` goes on with what was measured before.
 """
 
 from __future__ import annotations
@@ -50,17 +51,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what the docs state.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(known)}; all where none is named")
     parser.add_argument("--record", action="store_true", help="keep what the named ones give, too")
-    options = parser.parse_args()
+    own, passed = split(sys.argv[1:])
+    options = parser.parse_args(own)
     names: list[str] = options.names
     unknown = sorted(set(names) - set(known))
     if unknown:
         parser.error(f"there is no claim {', '.join(unknown)}; there are {', '.join(known)}")
     results = []
     for name in names or known:
-        results.append(run(name))
+        results.append(run(name, passed))
         if options.record or not names:  # at once: the next one may take hours
             record(results[-1], known)
     return 0 if all(result.holds for result in results) else 1
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What stands before `--`, and what stands behind it."""
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    return list(arguments[:place]), list(arguments[place + 1 :])
 
 
 def record(result: Result, known: Sequence[str]) -> None:
@@ -72,11 +80,11 @@ def record(result: Result, known: Sequence[str]) -> None:
     TABLE.write_text(table([Result(**result) for result in kept.values()]), encoding="utf-8")
 
 
-def run(name: str) -> Result:
+def run(name: str, options: Sequence[str] = ()) -> Result:
     """Run one claim's script in a process of its own, passing on what it prints as it prints it."""
     started = time.perf_counter()
     last = ""
-    command = [sys.executable, "-u", str(CLAIMS / f"{name}.py")]
+    command = [sys.executable, "-u", str(CLAIMS / f"{name}.py"), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
         assert process.stdout is not None
         for line in process.stdout:

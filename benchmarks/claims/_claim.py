@@ -1,14 +1,17 @@
-"""How every claim begins and ends: its options, a recipe trained in a temporary folder, and one line of JSON with what
+"""How every claim begins and ends: its options, a recipe trained, at once or in pieces, and one line of JSON with what
 was measured, what was asked, and whether it holds."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import operator
+import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,20 +22,54 @@ if TYPE_CHECKING:
 _TESTS = {">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt}
 
 
-def options(description: str | None, of: str = "the recipe") -> argparse.ArgumentParser:
-    """A parser that knows `--set KEY=VALUE`, which becomes the list `sets`. of: what it changes, for the help."""
+def options(description: str | None, of: str = "the recipe", pieces: bool = False) -> argparse.ArgumentParser:
+    """A parser that knows `--set KEY=VALUE`, which becomes the list `sets`.
+
+    Args:
+        of: what it changes, for the help. pieces: whether there is `--out FOLDER` too, for `piece`; else None.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help=f"of {of}")
+    if pieces:
+        parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep what is measured, and go on with it")
     return parser
 
 
-def trained(recipe: Resolved[Recipe]) -> dict[str, Any]:
-    """Train a recipe in a temporary folder, showing its progress. Returns the run's metrics."""
+def piece(kept: Path | None, decided_by: str, measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """One of the things that a claim measures: what an earlier call kept of it, or else measured now.
+
+    So a claim that takes long can be measured in pieces, one a call. `seconds` is added to what was measured.
+
+    Args:
+        kept: where pieces are kept; None for nowhere.
+        decided_by: all that decides the figures, such as the resolved recipe: what changes it is measured anew.
+        measure: given a new folder to train in.
+    """
+    if kept is None:
+        with tempfile.TemporaryDirectory() as temporary:
+            return _timed(measure, Path(temporary) / "run")
+    folder = kept / hashlib.sha256(decided_by.encode()).hexdigest()[:12]
+    file = folder / "measured.json"
+    if not file.exists():
+        shutil.rmtree(folder, ignore_errors=True)  # it was cut
+        found = _timed(measure, folder)
+        file.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _timed(measure: Callable[[Path], dict[str, Any]], folder: Path) -> dict[str, Any]:
+    began = time.perf_counter()
+    found = measure(folder)
+    return {**found, "seconds": round(time.perf_counter() - began, 1)}
+
+
+def trained(recipe: Resolved[Recipe], kept: Path | None = None) -> dict[str, Any]:
+    """Train a recipe, showing its progress, as a `piece`. Returns the run's metrics."""
     from tuwen.recipe.run import pretrain
     from tuwen.train.listeners import ProgressBar
 
-    with tempfile.TemporaryDirectory() as temporary:
-        return pretrain(recipe, Path(temporary), listeners=[ProgressBar()]).metrics
+    decided_by = recipe.to_yaml(origins=False)
+    return piece(kept, decided_by, lambda run: pretrain(recipe, run, listeners=[ProgressBar()]).metrics)
 
 
 def report(name: str, values: Mapping[str, Any], asked: Mapping[str, str], seconds: float) -> None:

@@ -52,3 +52,23 @@ def test_what_was_not_measured_cannot_be_asked_for() -> None:
         CLAIM.report("x", {"tasks": {"vqa": {}}}, {"tasks.vqa.accuracy": ">= 0.97"}, 1)
     with pytest.raises(ValueError, match="cannot read the condition"):
         CLAIM.report("x", {"rate": 1}, {"rate": "at least 3"}, 1)
+
+
+def test_a_piece_that_is_kept_is_measured_once(tmp_path: Path) -> None:
+    folders: list[Path] = []
+
+    def measure(folder: Path) -> dict[str, int]:
+        folders.append(folder)
+        folder.mkdir(parents=True)
+        (folder / "half").write_text("written")
+        return {"rate": len(folders)}
+
+    first = CLAIM.piece(tmp_path, "steps: 1", measure)
+    assert first["rate"] == 1
+    assert first["seconds"] >= 0
+    assert CLAIM.piece(tmp_path, "steps: 1", measure) == first, "as it was, with its seconds"
+    assert CLAIM.piece(tmp_path, "steps: 2", measure)["rate"] == 2, "another recipe is another piece"
+    (folders[0] / "measured.json").unlink()
+    assert CLAIM.piece(tmp_path, "steps: 1", measure)["rate"] == 3, "one that was cut is measured anew"
+    assert CLAIM.piece(None, "steps: 1", measure)["rate"] == 4
+    assert not folders[-1].exists()

@@ -48,6 +48,14 @@ def test_one_claim_prints_its_line_last_and_writes_nothing(
     assert not (claims / "claims.md").exists()
 
 
+def test_options_reach_the_script(
+    claims: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (claims / "told.py").write_text(f"import json, sys\nprint(json.dumps({GOOD!r} | {{'argv': sys.argv}}))\n")
+    assert run(monkeypatch, "told", "--", "--out", "runs/told") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["argv"][1:] == ["--out", "runs/told"]
+
+
 def test_all_claims_become_a_table(claims: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (claims / "bad.py").write_text(f"print({json.dumps(BAD)!r})\nraise SystemExit(1)\n")
     (claims / "crash.py").write_text("print('half way')\nraise SystemExit(3)\n")
