@@ -106,7 +106,7 @@ def measure(
     for language in LANGUAGES:
         names = [row["names"][language] for row in rows]
         texts = model.embed_texts([names[number] for number in sorted(held_out)]).numpy()
-        values[f"{language}_r1"] = round(recall_at_1(texts @ images.T, sorted(held_out), names), 4)
+        values[f"{language}_r1"] = round(recall_at(1, texts @ images.T, sorted(held_out), names), 4)
     return {
         **values,
         "train_seconds": finished.metrics["train_seconds"],
@@ -124,10 +124,14 @@ def write_table(rows: Sequence[Row], held_out: set[int], file: Path) -> None:
     file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
 
 
-def recall_at_1(similarity: np.ndarray, right: Sequence[int], names: Sequence[str]) -> float:
-    """The share of texts whose nearest picture is theirs or has the very same name. similarity: `[texts, pictures]`."""
-    found = similarity.argmax(1).tolist()
-    return sum(names[one] == names[other] for one, other in zip(found, right, strict=True)) / len(right)
+def recall_at(k: int, similarity: np.ndarray, right: Sequence[int], names: Sequence[str]) -> float:
+    """The share of texts that have their picture, or one of the very same name, among the k nearest.
+
+    similarity: `[texts, pictures]`.
+    """
+    found = np.argsort(-similarity, axis=1)[:, :k].tolist()
+    hits = [names[one] in {names[other] for other in nearest} for one, nearest in zip(right, found, strict=True)]
+    return sum(hits) / len(right)
 
 
 if __name__ == "__main__":
