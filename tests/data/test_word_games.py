@@ -8,14 +8,15 @@ import pytest
 
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import build_part
-from tuwen.data.scenes import LANGUAGES, World
+from tuwen.data.scenes import COLOURS, LANGUAGES, SHAPES, SIZES, TEXTURES, World
 from tuwen.data.word_games import GAMES, WordGames
 
-ONLY = {"lists": 0, "names": 0, "captions": 0, "questions": 0}
+VALUES = {"size": SIZES, "colour": COLOURS, "texture": TEXTURES, "shape": SHAPES}
+ONLY: dict[str, Any] = {"lists": 0, "names": 0, "captions": 0, "questions": 0}
 
 
-def play(count: int = 60, split: str = "train", **settings: Any) -> list[str]:
-    source = build_part("data", {"kind": "word_games", **settings})[split]
+def play(count: int = 60, split: str = "train", tags: float = 0, **settings: Any) -> list[str]:
+    source = build_part("data", {"kind": "word_games", "tags": tags, **settings})[split]
     assert isinstance(source, WordGames)
     return [source[number].captions[0].text for number in range(count)]
 
@@ -87,6 +88,39 @@ def test_questions_have_the_answers_of_the_thing() -> None:
     assert colours > 5
 
 
+def test_tags_have_one_order_in_a_text() -> None:
+    """Every thing by as many tags, the attribute of each place the same; captions and answers stay as they are."""
+    words, lengths = LANGUAGES["en"].words, set[int]()
+    sorts = [{words[value][0]: name for value in VALUES[name]} for name in VALUES]
+    sort_of = {word: name for sort in sorts for word, name in sort.items()}
+    for text in only("captions", languages=["en"], tags=1, tokens=[4, 6], length=[4, 4]):
+        said = [re.split(r" shows | is a picture of | here is ", one) for one in text.rstrip(".").split(". ")]
+        assert len(said) == 4
+        things = [(told.split(), LANGUAGES["en"].parse(caption)[0]) for told, caption in said]
+        orders = set()
+        for tags, attributes in things:
+            assert attributes is not None
+            assert {attributes.size, attributes.colour, attributes.shape} <= set(tags)
+            assert attributes.texture == "solid" or attributes.texture in tags
+            orders.add(
+                tuple(
+                    "texture or nothing" if sort_of.get(tag, "texture") == "texture" else sort_of[tag] for tag in tags
+                )
+            )
+        assert len(orders) == 1
+        lengths |= {len(order) for order in orders}
+    assert lengths == {4, 5, 6}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_words_are_told_of_tags_too(language: str) -> None:
+    words = GAMES[language]
+    for text in only("names", languages=[language], tags=1, short=1.0, ways=[2, 2]):
+        made_up = re.findall("|".join(words.made_up), text)
+        assert len(set(made_up)) == 2
+        assert len(made_up) == 8
+
+
 def test_the_same_number_gives_the_same_text_and_splits_differ() -> None:
     assert play(20) == play(20)
     assert play(20) != play(20, seed=1)
@@ -98,3 +132,5 @@ def test_bad_settings_are_told() -> None:
         play(**ONLY)
     with pytest.raises(RecipeError, match="fewest first"):
         play(ways=[3, 2])
+    with pytest.raises(RecipeError, match="greater than or equal to 4"):
+        play(tokens=[3, 5])

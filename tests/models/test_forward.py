@@ -303,7 +303,7 @@ def test_pictures_among_words_are_read_where_they_stand() -> None:
     assert text.slots.tolist() == [0, 1, 2]
     predicted = model(batch).predictions("story")
 
-    prefixes = model.require("prefix")(model(batch).image)
+    prefixes = model.seen(model(batch).image)
     wanted, targets, number = [], [], 0
     for ids, learned in zip(text.ids.tolist(), text.loss_mask.tolist(), strict=True):  # type: ignore[union-attr]
         row: list[torch.Tensor] = []

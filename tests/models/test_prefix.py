@@ -5,8 +5,10 @@ import torch
 
 from tests import tiny
 from tuwen.core.features import Features
+from tuwen.language import LanguageContext
+from tuwen.language.gpt import GPT, Config
 from tuwen.models.config import PrefixConfig
-from tuwen.models.prefix import FromPatches, FromPooled, Merge, Pool, build_prefix, prefix_length
+from tuwen.models.prefix import AmongWords, FromPatches, FromPooled, Merge, Pool, build_prefix, prefix_length
 from tuwen.towers.image import ImageTower
 
 
@@ -19,6 +21,11 @@ class Patches(ImageTower):
 
     def forward(self, pixels: torch.Tensor) -> Features:
         raise AssertionError("a prefix reads features, and never the pictures")
+
+
+def speaker(width: int, vocab_size: int) -> GPT:
+    """A language model that reads prefixes."""
+    return GPT(Config(width=width, depth=1, heads=1), LanguageContext(vocab_size, 16))
 
 
 def test_neighbours_are_joined_in_reading_order() -> None:
@@ -56,22 +63,24 @@ def test_learned_queries_split_any_width(width: int, heads: int) -> None:
         (PrefixConfig(pooled=True), 10),
         (PrefixConfig(tokens=2, pooled=True), 3),
         (PrefixConfig(tokens=2, source="pooled"), 2),
+        (PrefixConfig(tokens=2, space="words"), 2),
+        (PrefixConfig(tokens=2, source="pooled", space="words"), 2),
     ],
 )
 def test_a_prefix_is_as_long_as_promised_and_as_wide_as_the_language_model(config: PrefixConfig, length: int) -> None:
-    tower = Patches(9, 6)
-    found = build_prefix(config, tower, 10)(Features(torch.randn(2, 9, 6), torch.randn(2, 6)))
+    tower, language = Patches(9, 6), speaker(10, 7)
+    found = build_prefix(config, tower, 10, 7)(Features(torch.randn(2, 9, 6), torch.randn(2, 6)), language)
     assert found.shape == (2, length, 10)
     assert prefix_length(config, tower) == length
 
 
 def test_the_pooled_picture_comes_first() -> None:
     torch.manual_seed(0)
-    prefix = build_prefix(PrefixConfig(pooled=True), Patches(4, 6), 10)
+    prefix = build_prefix(PrefixConfig(pooled=True), Patches(4, 6), 10, 7)
     image = Features(torch.randn(2, 4, 6), torch.randn(2, 6))
     assert isinstance(prefix, FromPatches)
     assert prefix.pooled is not None
-    found = prefix(image)
+    found = prefix(image, speaker(10, 7))
     torch.testing.assert_close(found[:, 0], prefix.pooled(image.pooled))
     torch.testing.assert_close(found[:, 1:], prefix.projection(image.tokens))
 
@@ -84,14 +93,31 @@ def test_the_language_model_has_room_for_the_prefix_and_for_a_question_with_its_
 
 def test_the_pooled_picture_becomes_all_tokens_at_once() -> None:
     torch.manual_seed(0)
-    prefix = build_prefix(PrefixConfig(tokens=2, source="pooled"), Patches(4, 6), 5)
+    prefix = build_prefix(PrefixConfig(tokens=2, source="pooled"), Patches(4, 6), 8, 7)
     assert isinstance(prefix, FromPooled)
     image = Features(torch.randn(3, 4, 6), torch.randn(3, 6))
     flat = prefix.projection(image.pooled)
-    torch.testing.assert_close(prefix(image), torch.stack([flat[:, :5], flat[:, 5:]], 1))
+    torch.testing.assert_close(prefix(image, speaker(8, 7)), torch.stack([flat[:, :8], flat[:, 8:]], 1))
+
+
+def test_tokens_among_words_are_mixtures_of_them() -> None:
+    """Each is the sum of the words' embeddings by their shares, and one word where its logit is far above the rest."""
+    torch.manual_seed(0)
+    prefix, language = build_prefix(PrefixConfig(tokens=2, space="words"), Patches(4, 6), 8, 7), speaker(8, 7)
+    assert isinstance(prefix, AmongWords)
+    image = Features(torch.randn(3, 4, 6), torch.randn(3, 6))
+    shares = prefix.shares(image, language)
+    assert shares.shape == (3, 2, 7)
+    torch.testing.assert_close(shares.sum(-1), torch.ones(3, 2))
+    wanted = sum(shares[:, :, word, None] * language.token.weight[word] for word in range(7))
+    torch.testing.assert_close(prefix(image, language), wanted)
+    assert isinstance(prefix.choice, FromPatches)
+    with torch.no_grad():
+        prefix.choice.projection.bias[3] = 1e4
+    torch.testing.assert_close(prefix(image, language), language.token.weight[3].expand(3, 2, 8))
 
 
 @pytest.mark.parametrize("settings", [{}, {"tokens": 2, "merge": 2}, {"tokens": 2, "pooled": True}])
 def test_a_pooled_picture_has_no_patches(settings: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="from source: pooled come `tokens`"):
-        PrefixConfig(source="pooled", **settings)  # type: ignore[arg-type]
+        PrefixConfig(source="pooled", **settings)

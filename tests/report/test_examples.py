@@ -12,6 +12,8 @@ from tuwen.report.examples import (
     Examples,
     FoundPictures,
     FoundTexts,
+    Piece,
+    PromptExample,
     Tally,
     choose,
 )
@@ -26,6 +28,8 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     split = examples.split("held_out")
     split.captions.append(CaptionExample(picture(0), "a <b>cat</b>", "一只猫", False, ("shape", "colour")))
     split.answers.append(AnswerExample(picture(1), "几个？", "2", "3", False, "count"))
+    pieces = (Piece(picture=picture(4)), Piece("this is a dax."), Piece(picture=picture(1)), Piece("this is a"))
+    split.prompts.append(PromptExample(pieces, "wug", "dax", False, (("wug", -0.5), ("dax", -1.5))))
     split.found_pictures.append(FoundPictures("a cat", (picture(0), picture(2)), (False, True), 2))
     split.found_texts.append(FoundTexts(picture(2), ("a", "b"), (True, False), 1))
     split.classes.append(ClassExample(picture(3), "cat", "cat", True))
@@ -41,6 +45,12 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     assert (answer.question, answer.prediction, answer.answer, answer.right, answer.kind) == (
         "几个？", "2", "3", False, "count",
     )  # fmt: skip
+    (prompt,) = loaded.prompts
+    assert [piece.words for piece in prompt.pieces] == ["", "this is a dax.", "", "this is a"]
+    np.testing.assert_array_equal(prompt.pieces[2].picture, picture(1))
+    assert prompt.pieces[1].picture is None
+    assert (prompt.prediction, prompt.answer, prompt.right) == ("wug", "dax", False)
+    assert prompt.scores == (("wug", -0.5), ("dax", -1.5))
     (found,) = loaded.found_pictures
     np.testing.assert_array_equal(found.pictures[1], picture(2))
     assert (found.correct, found.rank, found.right) == ((False, True), 2, False)

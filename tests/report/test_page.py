@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tuwen.core.errors import DataError
-from tuwen.report.examples import AnswerExample, CaptionExample, Examples, FoundTexts
+from tuwen.report.examples import AnswerExample, CaptionExample, Examples, FoundTexts, Piece, PromptExample
 from tuwen.report.page import write_report
 
 VOID = {"meta", "img", "input", "br", "link"}
@@ -112,6 +112,19 @@ def test_examples_curves_recipe_and_machine_are_there(page):
     assert page.text.count("✗") > 8
 
 
+def test_a_prompt_has_its_pictures_in_place_and_the_scores_of_closed_answers(tmp_path):
+    pixels = np.zeros((4, 4, 3), dtype=np.uint8)
+    examples = Examples()
+    pieces = (Piece(picture=pixels), Piece("this is a dax."), Piece(picture=pixels), Piece("this is a"))
+    examples.split("tasks").prompts.append(PromptExample(pieces, "wug", "dax", False, (("wug", -0.52), ("dax", -1.5))))
+    page = write_run(tmp_path, {"tasks": {"fast_binding": {"2_way_1_shot": 0.5}}}, examples)
+    assert "this is a dax." in page.text
+    assert "wug -0.5" in page.text
+    assert "dax -1.5" in page.text
+    assert len(page.having(**{"class": "prompt wrong"})) == 1
+    assert [tag for tag, _ in page.tags].count("img") == 2
+
+
 def test_whatever_users_write_is_escaped(tmp_path):
     pixels = np.zeros((4, 4, 3), dtype=np.uint8)
     examples = Examples()
@@ -119,6 +132,7 @@ def test_whatever_users_write_is_escaped(tmp_path):
     split.captions.append(CaptionExample(pixels, EVIL, EVIL + " dog", False, (EVIL,)))
     split.answers.append(AnswerExample(pixels, EVIL, EVIL, EVIL, True, EVIL))
     split.found_texts.append(FoundTexts(pixels, (EVIL,), (True,), 1))
+    split.prompts.append(PromptExample((Piece(picture=pixels), Piece(EVIL)), EVIL, EVIL + "?", False, ((EVIL, -1.0),)))
     folder = tmp_path / EVIL.replace("/", "_")
     folder.mkdir()
     (folder / "recipe.yaml").write_text(f"{EVIL}: 1\nkey: {EVIL} # {EVIL}\n")

@@ -94,6 +94,23 @@ def test_who_looks_at_the_pictures_binds_and_who_cannot_does_not(rule: Any) -> N
     )
 
 
+def test_the_page_shows_prompts_with_their_pictures_in_place(rule: Any) -> None:
+    """A wrong word comes with how likely each of the episode's words was."""
+    rule(lambda prompt: "dax." if len(prompt) > 2 else "?")
+    page = Examples().split("tasks")
+    found = task("fast_binding", ways=[2], shots=[1], episodes=12, words=["dax", "wug", "fep"]).evaluate(
+        predictor(), SAMPLES, SAMPLES, page
+    )
+    assert 0 < found["2_way_1_shot"] < 1
+    assert len({one.right for one in page.prompts}) == 2
+    for one in page.prompts:
+        assert [piece.picture is None for piece in one.pieces] == [False, True] * 3
+        assert one.pieces[-1].words == "this is a "
+        assert one.right == (one.answer == "dax") == (one.prediction == "dax") == (not one.scores)
+        assert one.right or one.answer in {word for word, _ in one.scores}
+        assert [score for _, score in one.scores] == sorted((score for _, score in one.scores), reverse=True)
+
+
 def test_an_episode_by_hand(rule: Any) -> None:
     """Every kind that is told has another word and as many pictures as shots, none of them the one that is asked."""
     seen = rule(look_up)
@@ -140,15 +157,22 @@ def test_prompts_that_are_too_long_are_left_out() -> None:
 
 
 def test_questions_are_asked_after_examples(rule: Any) -> None:
-    seen = rule(lambda prompt: f"{kind_of(prompt[-2])}. more")
+
+    def answer(prompt: Prompt) -> str:
+        """What the last picture shows, or the caption in its place says."""
+        shown = prompt[-2]
+        return f"{shown.removeprefix('a ') if isinstance(shown, str) else kind_of(shown)}. more"
+
+    seen = rule(answer)
     page = Examples().split("tasks")
     asked = task("few_shot_vqa", shots=[0, 2], questions=20)
     found = asked.evaluate(predictor(), SAMPLES, SAMPLES[:10], page)
     assert found["0_shot_accuracy"] == found["2_shot_accuracy"] == 1
+    assert found["0_shot_accuracy_in_words"] == found["2_shot_accuracy_in_words"] == 1
     assert found["0_shot_accuracy_blind_floor"] == 0
     assert found["count"] == 20
     assert found["majority_floor"] == pytest.approx(4 / 20)
-    first = next(prompt for prompt in seen if len(prompt) == 6)
+    first = next(prompt for prompt in seen if len(prompt) == 6 and not isinstance(prompt[0], str))
     assert [isinstance(part, str) for part in first] == [False, True] * 3
     example = f"question: what is it? answer: {kind_of(first[0])}."
     assert first[1] == example

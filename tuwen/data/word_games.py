@@ -2,12 +2,14 @@
 
 A language model that reads them learns to use a word that it was told a moment ago, and to answer from what it was told
 (after Tsimpoukelli et al. 2021, arXiv:2106.13884, where a language model of the web brings this along). No picture is
-drawn: a thing stands in a text by its caption, where a picture will stand later. Four kinds of text:
+drawn: a thing stands in a text by its caption, where a picture will stand later, or by tags, since a picture's prefix
+need not have the order and the length of a caption. Four kinds of text:
 
     lists      words in some order, and again in the same order
     names      a small red circle: dax. a large blue star: wug. a large red circle this is a dax.
     captions   a small red circle shows a small red circle. a large blue star shows a large blue star.
     questions  a small red circle question: what colour is the object? answer: red.
+    by tags    circle red a circle small: dax. star blue a star large: wug. circle red a circle large: dax.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from tuwen.data._scenes.questions import queries
 from tuwen.data._scenes.world import SIZES, TEXTURES, Attributes, Pair, World
 from tuwen.data.scenes import LANGUAGES
 
+Tell = Callable[[Attributes], str]
 Count = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 KINDS = ("lists", "names", "captions", "questions")
 SPLITS = ("train", "validation")
@@ -43,11 +46,13 @@ MADE_UP_CHINESE = """
 class Game(NamedTuple):
     """How a language plays. made_up: words that mean nothing until they are told.
 
-    short, long: a thing and its word. asked: a thing and the question for its word. captions: a thing told again.
+    article: what stands in the place of a tag and tells nothing.
+    short, long: a thing and its word. asked: a thing and the question for its word. captions: a thing and its caption.
     question: a thing, a question and its answer. between: what stands between sentences, and between listed words.
     """
 
     made_up: tuple[str, ...]
+    article: str
     short: str
     long: str
     asked: str
@@ -60,20 +65,22 @@ class Game(NamedTuple):
 GAMES = {
     "en": Game(
         made_up=tuple(MADE_UP_ENGLISH.split()),
+        article="a",
         short="{thing} {word}.",
         long="{thing} this is a {word}.",
         asked="question: {thing} what is this? answer: this is a {word}.",
-        captions=("{thing} shows {thing}.", "{thing} is a picture of {thing}.", "{thing} here is {thing}."),
+        captions=("{thing} shows {caption}.", "{thing} is a picture of {caption}.", "{thing} here is {caption}."),
         question="{thing} question: {question} answer: {answer}.",
         between=" ",
         listed=" ",
     ),
     "zh": Game(
         made_up=tuple(MADE_UP_CHINESE.split()),
+        article="一个",
         short="{thing}{word}。",
         long="{thing}这是{word}。",
         asked="问题：{thing}这是什么？回答：这是{word}。",
-        captions=("{thing}画的是{thing}。", "{thing}是{thing}的图片。", "{thing}这里有{thing}。"),
+        captions=("{thing}画的是{caption}。", "{thing}是{caption}的图片。", "{thing}这里有{caption}。"),
         question="{thing}问题：{question}回答：{answer}。",
         between="",
         listed="、",
@@ -87,6 +94,9 @@ class Config(PartConfig):
     lists, names, captions, questions: how often each kind of text comes, as weights.
     ways: fewest and most things that are named in one text. mentions: how often each is named, on average.
     short: share of the texts of names that tell a word right behind its thing.
+    tags: share of the texts whose things, where pictures will stand, are told by tags: each attribute once and some
+        twice, in an order that is drawn for each text and is the same for all of its things.
+    tokens: fewest and most tags of a thing.
     length: fewest and most words of a list, and sentences of captions and questions.
     languages: which languages the texts are in, one each.
     seed, holdout: of the world of `scenes`; pairs of colour and shape that it holds out are never told of.
@@ -100,6 +110,8 @@ class Config(PartConfig):
     ways: Count = (2, 5)
     mentions: int = Field(default=4, ge=2)
     short: float = Field(default=0.3, ge=0, le=1)
+    tags: float = Field(default=0.5, ge=0, le=1)
+    tokens: tuple[Annotated[int, Field(ge=4)], Annotated[int, Field(ge=4)]] = (4, 6)
     length: Count = (1, 5)
     languages: tuple[Literal["en", "zh"], ...] = Field(default=("en", "zh"), min_length=1)
     seed: int = Field(default=0, ge=0)
@@ -107,7 +119,7 @@ class Config(PartConfig):
     train_texts: int = Field(default=1_000_000, ge=1)
     test_texts: int = Field(default=500, ge=1)
 
-    @field_validator("ways", "length")
+    @field_validator("ways", "length", "tokens")
     @classmethod
     def _in_order(cls, value: tuple[int, int]) -> tuple[int, int]:
         if value[0] > value[1]:
@@ -121,6 +133,26 @@ class Config(PartConfig):
         return self
 
 
+class Tags:
+    """Tells things by tags, all in one order: `circle red a circle small`. `rng` draws the order."""
+
+    def __init__(self, rng: Random, language: str, tokens: Count) -> None:
+        self.words, self.between = LANGUAGES[language].words, GAMES[language].between
+        self.empty = GAMES[language].article
+        self.plain = rng.choice([self.words["solid"][0], self.empty])
+        every = [*Attributes._fields, *rng.choices([*Attributes._fields, None], k=rng.randint(*tokens) - 4)]
+        self.order = rng.sample(every, len(every))
+
+    def __call__(self, thing: Attributes) -> str:
+        return self.between.join(self._tag(thing, name) for name in self.order)
+
+    def _tag(self, thing: Attributes, name: str | None) -> str:
+        if name is None:
+            return self.empty
+        value: str = getattr(thing, name)
+        return self.plain if value == "solid" else self.words[value][0]
+
+
 class WordGames:
     """A source: text `i` is a function of the seed, the split and `i` alone."""
 
@@ -128,7 +160,7 @@ class WordGames:
         self.config, self.split = config, split
         self.world = World((1, 1), config.seed, config.holdout)
         self.pairs = sorted(self.world.seen.pairs)
-        self.games: dict[str, Callable[[Random, str], list[str]]] = {
+        self.games: dict[str, Callable[[Random, str, Tell], list[str]]] = {
             "lists": self._list,
             "names": self._names,
             "captions": self._captions,
@@ -144,21 +176,21 @@ class WordGames:
         rng = Random((self.config.seed * len(SPLITS) + SPLITS.index(self.split)) << 40 | index)
         language = rng.choice(self.config.languages)
         kind = rng.choices(KINDS, [getattr(self.config, name) for name in KINDS])[0]
-        text = GAMES[language].between.join(self.games[kind](rng, language))
+        tagged = rng.random() < self.config.tags
+        shown = Tags(rng, language, self.config.tokens) if tagged else LANGUAGES[language].describe
+        text = GAMES[language].between.join(self.games[kind](rng, language, shown))
         return Sample(f"word_games/{self.split}/{index}", captions=(Caption(text, language),))
 
-    def _list(self, rng: Random, language: str) -> list[str]:
+    def _list(self, rng: Random, language: str, shown: Tell) -> list[str]:
         words = GAMES[language]
-        listed = [self._listed(rng, language) for _ in range(rng.randint(3, 8))]
+        listed = [self._listed(rng, language, shown) for _ in range(rng.randint(3, 8))]
         return [words.listed.join(listed * max(2, 16 // len(listed)))]
 
-    def _listed(self, rng: Random, language: str) -> str:
+    def _listed(self, rng: Random, language: str, shown: Tell) -> str:
         """A word that means nothing, or a thing."""
-        if rng.random() < 0.7:
-            return rng.choice(GAMES[language].made_up)
-        return self._tell(self._thing(rng), language)
+        return rng.choice(GAMES[language].made_up) if rng.random() < 0.7 else shown(self._thing(rng))
 
-    def _names(self, rng: Random, language: str) -> list[str]:
+    def _names(self, rng: Random, language: str, shown: Tell) -> list[str]:
         """Some things are named, in any order and each several times; every thing at least once."""
         words, ways = GAMES[language], rng.randint(*self.config.ways)
         named = list(zip(rng.sample(self.pairs, ways), rng.sample(words.made_up, ways), strict=True))
@@ -170,22 +202,25 @@ class WordGames:
         for place, (pair, word) in enumerate([*start, *order[ways:]]):
             asked = not short and place >= ways and rng.random() < 0.25
             form = words.short if short else words.asked if asked else words.long
-            sentences.append(form.format(thing=self._tell(self._like(rng, pair), language), word=word))
+            sentences.append(form.format(thing=shown(self._like(rng, pair)), word=word))
         return sentences
 
-    def _captions(self, rng: Random, language: str) -> list[str]:
-        told = [self._tell(self._thing(rng), language) for _ in range(rng.randint(*self.config.length))]
-        return [rng.choice(GAMES[language].captions).format(thing=thing) for thing in told]
+    def _captions(self, rng: Random, language: str, shown: Tell) -> list[str]:
+        things = [self._thing(rng) for _ in range(rng.randint(*self.config.length))]
+        return [
+            rng.choice(GAMES[language].captions).format(thing=shown(thing), caption=LANGUAGES[language].describe(thing))
+            for thing in things
+        ]
 
-    def _questions(self, rng: Random, language: str) -> list[str]:
-        return [self._question(rng, language) for _ in range(rng.randint(*self.config.length))]
+    def _questions(self, rng: Random, language: str, shown: Tell) -> list[str]:
+        return [self._question(rng, language, shown) for _ in range(rng.randint(*self.config.length))]
 
-    def _question(self, rng: Random, language: str) -> str:
+    def _question(self, rng: Random, language: str, shown: Tell) -> str:
         """A question about a single thing, in the words of `scenes`."""
         things, words = self.world.scene(rng).things, LANGUAGES[language]
         query = queries(rng, things, self.world.held_out_pairs, 1)[0]
         return GAMES[language].question.format(
-            thing=self._tell(things[0].attributes, language),
+            thing=shown(things[0].attributes),
             question=words.question(rng, query),
             answer=words.answer(query.answer),
         )
@@ -196,9 +231,6 @@ class WordGames:
     def _like(self, rng: Random, pair: Pair) -> Attributes:
         """A thing of a colour and shape, of any size and texture."""
         return Attributes(rng.choice(SIZES), pair[0], rng.choice(TEXTURES), pair[1])
-
-    def _tell(self, thing: Attributes, language: str) -> str:
-        return LANGUAGES[language].describe(thing)
 
 
 def build(config: Config, context: Any = None) -> NotedSplits:

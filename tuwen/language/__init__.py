@@ -34,14 +34,20 @@ class LanguageModel(nn.Module):
 
     width: the width D of its embeddings.
     max_length: the longest sequence that it can read, prefix included.
+    vocab_size: how many tokens V it knows.
     """
 
     width: int
     max_length: int
+    vocab_size: int
 
     @abstractmethod
     def embed(self, ids: Tensor) -> Tensor:
         """`[B, L]` → `[B, L, D]`."""
+
+    def words(self) -> Tensor:
+        """The embeddings of all tokens, `[V, D]`."""
+        return self.embed(torch.arange(self.vocab_size, device=next(self.parameters()).device))
 
     @abstractmethod
     def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class GPT(LanguageModel):
         if config.positions == "rotary" and config.width // config.heads % 2:
             each = config.width // config.heads
             raise RecipeError(f"language model gpt: rotary positions need heads of an even width, not {each}.")
-        self.width, self.max_length = config.width, context.max_length
+        self.width, self.max_length, self.vocab_size = config.width, context.max_length, context.vocab_size
         self.token = nn.Embedding(context.vocab_size, config.width)
         learned = config.positions == "learned"
         self.position = nn.Embedding(context.max_length, config.width) if learned else None

@@ -32,12 +32,15 @@ class PrefixConfig(PartConfig):
     tokens: how many there are. Learned queries that read the patches; 0 for one token a (merged) patch.
     pooled: whether the picture's pooled vector stands before them, as one more token.
     source: what is read. `pooled` maps the pooled vector to all `tokens` at once, as the paper does (it has 2).
+    space: `free` for any embeddings; `words` for mixtures of the embeddings of the language model's own words, which
+        a frozen one understands in context, too.
     """
 
     merge: int = Field(default=1, ge=1)
     tokens: int = Field(default=0, ge=0)
     pooled: bool = False
     source: Literal["patches", "pooled"] = "patches"
+    space: Literal["free", "words"] = "free"
 
     @model_validator(mode="after")
     def _fits_its_source(self) -> PrefixConfig:

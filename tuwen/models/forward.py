@@ -174,7 +174,7 @@ class Forward:
         embeddings, segments = self.model.require("language").embed(text.ids), text.segments
         prefix = 0
         if self.batch.pixels is not None:
-            pictures = self.model.require("prefix")(self.image)
+            pictures = self.model.seen(self.image)
             if text.rows_per_image != 1:
                 pictures = pictures[text.image]
             prefix = pictures.shape[1]
@@ -187,4 +187,4 @@ class Forward:
     def _among_pictures(self, text: TextBatch, slots: Tensor) -> Interleaved:
         """Each row with the prefixes of its pictures where they stand."""
         words = self.model.require("language").embed(text.ids.clamp(min=0))
-        return interleave(text.ids, text.segments, words, self.model.require("prefix")(self.image)[slots])
+        return interleave(text.ids, text.segments, words, self.model.seen(self.image)[slots])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tuwen.core.batch import Batch
 from tuwen.core.errors import RecipeError
+from tuwen.core.features import Features
 from tuwen.core.rooms import build_part
 from tuwen.fusion import Fusion, FusionContext
 from tuwen.language import LanguageContext, LanguageModel
@@ -101,6 +102,11 @@ class VisionLanguageModel(nn.Module):
             raise RecipeError(f"this model has no {ABSENT[part]}.")
         return found
 
+    def seen(self, image: Features) -> Tensor:
+        """Pictures as the language model reads them: features → `[P, prefix, D]`."""
+        prefix: Prefix = self.require("prefix")
+        return prefix(image, self.require("language"))
+
     def reads(self, head: str) -> Literal["image", "text", "fused"]:
         """Which features a head reads."""
         self.head(head)
@@ -164,7 +170,7 @@ class VisionLanguageModel(nn.Module):
         wanted = LanguageContext(context.vocab_size, length, context.pretrained)
         self.language = _part("language", config.language, wanted, "model.language")
         if tower is not None:
-            self.prefix = build_prefix(config.prefix, tower, self.language.width)
+            self.prefix = build_prefix(config.prefix, tower, self.language.width, context.vocab_size)
 
     def _build_embedding(self, config: ModelConfig) -> None:
         self.image_projection = self.text_projection = self.logit_scale = self.logit_bias = None

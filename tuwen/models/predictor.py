@@ -155,9 +155,8 @@ class Predictor:
     def prefixes(self, pictures: Sequence[Picture]) -> Tensor:
         """Each picture as the language model reads it, `[P, prefix, D]`; call it inside `inference`."""
         groups = _by_picture(pictures, range(len(pictures)))
-        prefix = self.model.require("prefix")
         shown = [pictures[group[0]] for group in groups]
-        parts = [prefix(self.forward(part).image) for part in self._pictures(shown)]
+        parts = [self.model.seen(self.forward(part).image) for part in self._pictures(shown)]
         place = {number: row for row, group in enumerate(groups) for number in group}
         return torch.cat(parts)[[place[number] for number in range(len(pictures))]]
 

@@ -1,7 +1,7 @@
 """From a picture's patches to embeddings that a language model reads as if they were words.
 
 Tsimpoukelli et al. 2021, "Multimodal few-shot learning with frozen language models", arXiv:2106.13884, section 3.
-Shapes: B pictures, N patches, D width of the image tower, P prefix tokens, E width of the language model.
+Shapes: B pictures, N patches, D width of the image tower, P prefix tokens, E width of the language model, V its words.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tuwen.core.errors import RecipeError
 from tuwen.core.features import Features
+from tuwen.language import LanguageModel
 from tuwen.layers.pooling import AttentionPool
 from tuwen.models.config import PrefixConfig
 from tuwen.towers.image import ImageTower
@@ -57,8 +58,8 @@ class Prefix(nn.Module):
     length: int
 
     @abstractmethod
-    def forward(self, image: Features) -> Tensor:
-        """The prefix of each picture."""
+    def forward(self, image: Features, language: LanguageModel) -> Tensor:
+        """The prefix of each picture, for the language model that is to read it."""
 
 
 class FromPatches(Prefix):
@@ -71,7 +72,7 @@ class FromPatches(Prefix):
         self.projection = nn.Linear(self.reader.width, width)
         self.pooled = nn.Linear(tower.width, width) if config.pooled else None
 
-    def forward(self, image: Features) -> Tensor:
+    def forward(self, image: Features, language: LanguageModel) -> Tensor:
         tokens: Tensor = self.projection(self.reader(image.tokens))
         if self.pooled is None:
             return tokens
@@ -86,13 +87,36 @@ class FromPooled(Prefix):
         self.length = config.tokens
         self.projection = nn.Linear(tower.width, config.tokens * width)
 
-    def forward(self, image: Features) -> Tensor:
+    def forward(self, image: Features, language: LanguageModel) -> Tensor:
         return self.projection(image.pooled).unflatten(1, (self.length, -1))
 
 
-def build_prefix(config: PrefixConfig, tower: ImageTower, width: int) -> Prefix:
-    """The prefix of a tower's pictures for a language model of some width."""
-    return (FromPooled if config.source == "pooled" else FromPatches)(config, tower, width)
+class AmongWords(Prefix):
+    """Each token is a mixture of the language model's own words, so that it lies where words lie.
+
+    A free prefix can make a frozen model say the caption without being anything that it knows from its texts, and what
+    it does in context with words it then does not do with pictures. After Masry et al. 2025, AlignVLM,
+    arXiv:2502.01341, section 3.1.
+    """
+
+    def __init__(self, choice: Prefix) -> None:
+        super().__init__()
+        self.length = choice.length
+        self.choice = choice
+
+    def forward(self, image: Features, language: LanguageModel) -> Tensor:
+        words = language.words()
+        return self.shares(image, language).to(words.dtype) @ words
+
+    def shares(self, image: Features, language: LanguageModel) -> Tensor:
+        """How much of each word is in each token, `[B, P, V]` float32."""
+        return self.choice(image, language).float().softmax(-1)
+
+
+def build_prefix(config: PrefixConfig, tower: ImageTower, width: int, vocab_size: int) -> Prefix:
+    """The prefix of a tower's pictures for a language model of some width and vocabulary."""
+    kind = FromPooled if config.source == "pooled" else FromPatches
+    return AmongWords(kind(config, tower, vocab_size)) if config.space == "words" else kind(config, tower, width)
 
 
 def prefix_length(config: PrefixConfig, tower: ImageTower) -> int:

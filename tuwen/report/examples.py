@@ -86,6 +86,28 @@ class AnswerExample:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Words of a prompt, or a picture among them."""
+
+    words: str = ""
+    picture: Picture | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromptExample:
+    """What the model said after pictures and words, and what was wanted.
+
+    scores: closed answers with their log-probabilities, the likeliest first; () where they were not asked for.
+    """
+
+    pieces: tuple[Piece, ...]
+    prediction: str
+    answer: str
+    right: bool
+    scores: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FoundPictures:
     """The pictures that a text found, best first; `correct[i]`: is picture `i` right? `rank`: of the best right one."""
 
@@ -148,6 +170,7 @@ class SplitExamples:
 
     captions: list[CaptionExample] = field(default_factory=list)
     answers: list[AnswerExample] = field(default_factory=list)
+    prompts: list[PromptExample] = field(default_factory=list)
     found_pictures: list[FoundPictures] = field(default_factory=list)
     found_texts: list[FoundTexts] = field(default_factory=list)
     classes: list[ClassExample] = field(default_factory=list)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Annotated
 
 import numpy as np
@@ -25,10 +26,12 @@ from tuwen.models.generate import Decoding
 from tuwen.models.predictor import Predictor
 from tuwen.models.prompts import Part, Prompt, Writer
 from tuwen.prep.batches import Together
-from tuwen.report.examples import SplitExamples, Tally
+from tuwen.report.examples import PromptExample, SplitExamples, Tally
 from tuwen.tasks import Task, TaskContext, blank
+from tuwen.tasks._shots import canonical, own_picture, prompt_examples
 
 Count = Annotated[int, Field(ge=1)]
+Show = Callable[[Sample], Part]
 CAPTION = "{caption}"
 """Where a caption stands in a sentence."""
 
@@ -71,6 +74,31 @@ class Episode:
     words: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What was said of the picture that is asked for in each episode; a word is right whatever follows it."""
+
+    episodes: Sequence[Episode]
+    prompts: Sequence[Prompt]
+    texts: Sequence[str]
+
+    @property
+    def said(self) -> list[str]:
+        """The right word where it was said, else all that was."""
+        judged = zip(self.texts, self.episodes, strict=True)
+        return [episode.word if text.startswith(episode.word) else text for text, episode in judged]
+
+    @property
+    def right(self) -> int:
+        """In how many episodes it was the right word."""
+        return sum(said == episode.word for said, episode in zip(self.said, self.episodes, strict=True))
+
+    def examples(self, writer: Writer) -> list[PromptExample]:
+        """Some of them for the page."""
+        wanted, words = [one.word for one in self.episodes], [one.words for one in self.episodes]
+        return prompt_examples(writer, self.prompts, self.said, wanted, words)
+
+
 class FastBindingTask(Task):
     """Pictures with a caption in training; pictures with a label, which say what is alike, when a model is judged."""
 
@@ -99,20 +127,19 @@ class FastBindingTask(Task):
         if not found:
             return {}
         writer, grey = Writer(predictor), blank(found[:1], predictor)[0]
-        figures = self._naming(writer, found)
-        tallies: dict[str, Tally] = {}
-        for ways in self.config.ways:
-            for shots in self.config.shots:
-                episodes = self._episodes(found, ways, shots)
-                if not episodes:
-                    continue
-                key = f"{ways}_way_{shots}_shot"
-                shown = {"": _picture, "_blind_floor": lambda sample: grey, "_in_words": self._told}
-                bound = {f"{key}{name}": self._bind(writer, episodes, show) for name, show in shown.items()}
-                figures |= {name: share for name, share in bound.items() if share is not None}
-                if key in figures:
-                    right = round(figures[key] * len(episodes))
-                    tallies[key] = Tally(right, len(episodes), figures[f"{key}_blind_floor"])
+        shown: dict[str, Show] = {"": own_picture, "_blind_floor": lambda sample: grey, "_in_words": self._told}
+        figures, tallies = self._naming(writer, found), dict[str, Tally]()
+        for ways, shots in product(self.config.ways, self.config.shots):
+            episodes = self._episodes(found, ways, shots)
+            if not episodes:
+                continue
+            key = f"{ways}_way_{shots}_shot"
+            bound = {name: self._bind(writer, episodes, show) for name, show in shown.items()}
+            figures |= {f"{key}{name}": one.right / len(episodes) for name, one in bound.items() if one is not None}
+            seen = bound[""]
+            if seen is not None:
+                tallies[key] = Tally(seen.right, len(episodes), figures[f"{key}_blind_floor"])
+                page.prompts += seen.examples(writer) if shots == 1 else []
         page.tallies["fast_binding"] = tallies
         return figures | {"chance_floor": 1 / min(self.config.ways), "count": self.config.episodes}
 
@@ -122,14 +149,14 @@ class FastBindingTask(Task):
         after = self.config.sentences[0].partition(CAPTION)[2]
         chosen = samples[: self.config.episodes]
         truths = [[self.tokenizer.normalise(self._caption(sample) or "")] for sample in chosen]
-        alone: list[Prompt] = [[_picture(sample), before] for sample in chosen]
+        alone: list[Prompt] = [[own_picture(sample), before] for sample in chosen]
         company: list[Prompt] = []
         for place, sample in enumerate(chosen):
             others = [samples[(place + step) % len(samples)] for step in range(1, self.config.behind + 1)]
             told = [
-                part for other in others for part in (_picture(other), before + (self._caption(other) or "") + after)
+                part for other in others for part in (own_picture(other), before + (self._caption(other) or "") + after)
             ]
-            company.append([*told, _picture(sample), before])
+            company.append([*told, own_picture(sample), before])
         how = Decoding(max_new_tokens=32)
         asked = {"named_alone": alone, "named_in_company": company}
         room = writer.language.max_length - how.max_new_tokens
@@ -139,8 +166,8 @@ class FastBindingTask(Task):
             for name, prompts in said.items()
         }
 
-    def _bind(self, writer: Writer, episodes: Sequence[Episode], show: Callable[[Sample], Part]) -> float | None:
-        """The share of episodes whose word the model says, of all words that there are; None where one is too long."""
+    def _bind(self, writer: Writer, episodes: Sequence[Episode], show: Show) -> Bound | None:
+        """What the model says, of all words that there are; None where a prompt is too long."""
         asked = self.config.name.partition("{word}")[0]
         prompts: list[Prompt] = []
         for episode in episodes:
@@ -150,8 +177,7 @@ class FastBindingTask(Task):
         if max(map(writer.length, prompts)) + longest > writer.language.max_length:
             return None
         said = writer.generate(prompts, Decoding(max_new_tokens=longest))
-        right = [one.text.startswith(episode.word) for one, episode in zip(said, episodes, strict=True)]
-        return sum(right) / len(right)
+        return Bound(episodes, prompts, [one.text for one in said])
 
     def _name(self, word: str) -> str:
         return self.config.name.format(word=word)
@@ -181,18 +207,10 @@ class FastBindingTask(Task):
         return Episode(tuple(told[int(place)] for place in order), asked[which], words[which], tuple(words))
 
     def _caption(self, sample: Sample) -> str | None:
-        """The canonical caption, else the first, in the language that is used."""
-        own = [caption for caption in sample.captions if caption.language in (self.config.language, "und")]
-        own.sort(key=lambda caption: not caption.canonical)
-        return own[0].text if own else None
+        return canonical(sample, self.config.language)
 
     def _told(self, sample: Sample) -> str:
         return self._caption(sample) or ""
-
-
-def _picture(sample: Sample) -> Part:
-    assert sample.image is not None
-    return sample.image
 
 
 def build(config: Config, context: TaskContext) -> FastBindingTask:

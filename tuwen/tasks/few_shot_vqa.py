@@ -3,11 +3,12 @@
     [picture] question: what shape is it? answer: circle. [picture] question: what colour is it? answer:
 
 Nothing is trained for it: a model that has only ever been trained on captions is asked as its language model was asked.
+What that language model answers to captions in the place of the pictures is the most that can be hoped for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -15,16 +16,18 @@ from pydantic import Field
 
 from tuwen.core.batch import Row
 from tuwen.core.rooms import PartConfig
-from tuwen.core.sample import Picture, Question, Sample
+from tuwen.core.sample import Question, Sample
 from tuwen.metrics.classification import accuracy, majority_floor
 from tuwen.models.generate import Decoding
 from tuwen.models.predictor import Predictor
-from tuwen.models.prompts import Prompt, Writer
+from tuwen.models.prompts import Part, Prompt, Writer
 from tuwen.report.examples import AnswerExample, SplitExamples
 from tuwen.report.examples import choose as choose_examples
 from tuwen.tasks import Task, TaskContext, blank
+from tuwen.tasks._shots import canonical, own_picture, prompt_examples
 
 Asked = tuple[Sample, Question]
+Show = Callable[[Sample], Part]
 
 
 class Config(PartConfig):
@@ -66,23 +69,31 @@ class FewShotVqaTask(Task):
         grey, writer = blank(samples[:1], predictor)[0], Writer(predictor)
         truths = [self.tokenizer.normalise(question.answer) for _, question in asked]
         figures = {"majority_floor": majority_floor(truths), "count": float(len(asked))}
+        shown: dict[str, Show] = {"": own_picture, "_blind_floor": lambda sample: grey}
+        if all(canonical(sample, self.config.language) for sample, _ in (*asked, *examples)):
+            shown["_in_words"] = lambda sample: canonical(sample, self.config.language) or ""
         for shots in self.config.shots:
-            said = self._answers(writer, asked, examples, shots, None)
-            unseen = self._answers(writer, asked, examples, shots, grey)
-            if said is None or unseen is None:
-                continue
-            figures[f"{shots}_shot_accuracy"] = accuracy(said, truths)
-            figures[f"{shots}_shot_accuracy_blind_floor"] = accuracy(unseen, truths)
-            if shots == min(self.config.shots):
-                page.answers += choose_examples(self._shown(predictor, asked, said, truths))
+            prompts = {name: self._prompts(asked, examples, shots, show) for name, show in shown.items()}
+            said = {name: self._answers(writer, own) for name, own in prompts.items()}
+            figures |= {
+                f"{shots}_shot_accuracy{name}": accuracy(answers, truths)
+                for name, answers in said.items()
+                if answers is not None
+            }
+            answers = said[""]
+            if shots == min(self.config.shots) and answers is not None:
+                page.answers += choose_examples(self._shown(predictor, asked, answers, truths))
+            if shots == 1 and answers is not None:
+                closed = [sorted(set(truths))] * len(asked)
+                page.prompts += prompt_examples(writer, prompts[""], answers, truths, closed)
         return figures
 
-    def _answers(
-        self, writer: Writer, asked: Sequence[Asked], examples: Sequence[Asked], shots: int, instead: Picture | None
-    ) -> list[str] | None:
-        """The answer to each question, with another picture in the place of all if one is given; None if too long."""
+    def _prompts(self, asked: Sequence[Asked], examples: Sequence[Asked], shots: int, show: Show) -> list[Prompt]:
         rng = np.random.default_rng(shots)
-        prompts = [self._prompt(one, self._draw(rng, examples, shots), instead) for one in asked]
+        return [self._prompt(one, self._draw(rng, examples, shots), show) for one in asked]
+
+    def _answers(self, writer: Writer, prompts: Sequence[Prompt]) -> list[str] | None:
+        """The answer to each question; None if a prompt is too long."""
         how = Decoding(max_new_tokens=16)
         if max(map(writer.length, prompts)) + how.max_new_tokens > writer.language.max_length:
             return None
@@ -91,18 +102,18 @@ class FewShotVqaTask(Task):
     def _draw(self, rng: np.random.Generator, examples: Sequence[Asked], shots: int) -> list[Asked]:
         return [examples[int(number)] for number in rng.integers(len(examples), size=shots)] if examples else []
 
-    def _prompt(self, asked: Asked, examples: Sequence[Asked], instead: Picture | None) -> Prompt:
+    def _prompt(self, asked: Asked, examples: Sequence[Asked], show: Show) -> Prompt:
         told = [
             part
             for sample, question in examples
             for part in (
-                _shown(sample, instead),
+                show(sample),
                 self.config.example.format(question=question.text, answer=question.answer),
             )
         ]
         sample, question = asked
         open_end = self.config.example.partition("{answer}")[0].format(question=question.text)
-        return [*told, _shown(sample, instead), open_end]
+        return [*told, show(sample), open_end]
 
     def _pairs(self, samples: Sequence[Sample]) -> list[Asked]:
         return [(sample, question) for sample in samples if self.finds(sample) for question in self._questions(sample)]
@@ -115,15 +126,10 @@ class FewShotVqaTask(Task):
     ) -> list[AnswerExample]:
         return [
             AnswerExample(
-                predictor.prepare(_shown(sample, None)), question.text, text, truth, text == truth, question.kind
+                predictor.prepare(own_picture(sample)), question.text, text, truth, text == truth, question.kind
             )
             for (sample, question), text, truth in zip(asked[:200], said, truths, strict=False)
         ]
-
-
-def _shown(sample: Sample, instead: Picture | None) -> Picture:
-    assert sample.image is not None
-    return sample.image if instead is None else instead
 
 
 def build(config: Config, context: TaskContext) -> FewShotVqaTask:
