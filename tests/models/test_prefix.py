@@ -69,14 +69,14 @@ def test_learned_queries_split_any_width(width: int, heads: int) -> None:
 )
 def test_a_prefix_is_as_long_as_promised_and_as_wide_as_the_language_model(config: PrefixConfig, length: int) -> None:
     tower, language = Patches(9, 6), speaker(10, 7)
-    found = build_prefix(config, tower, 10, 7)(Features(torch.randn(2, 9, 6), torch.randn(2, 6)), language)
+    found = build_prefix(config, tower, 10)(Features(torch.randn(2, 9, 6), torch.randn(2, 6)), language)
     assert found.shape == (2, length, 10)
     assert prefix_length(config, tower) == length
 
 
 def test_the_pooled_picture_comes_first() -> None:
     torch.manual_seed(0)
-    prefix = build_prefix(PrefixConfig(pooled=True), Patches(4, 6), 10, 7)
+    prefix = build_prefix(PrefixConfig(pooled=True), Patches(4, 6), 10)
     image = Features(torch.randn(2, 4, 6), torch.randn(2, 6))
     assert isinstance(prefix, FromPatches)
     assert prefix.pooled is not None
@@ -93,7 +93,7 @@ def test_the_language_model_has_room_for_the_prefix_and_for_a_question_with_its_
 
 def test_the_pooled_picture_becomes_all_tokens_at_once() -> None:
     torch.manual_seed(0)
-    prefix = build_prefix(PrefixConfig(tokens=2, source="pooled"), Patches(4, 6), 8, 7)
+    prefix = build_prefix(PrefixConfig(tokens=2, source="pooled"), Patches(4, 6), 8)
     assert isinstance(prefix, FromPooled)
     image = Features(torch.randn(3, 4, 6), torch.randn(3, 6))
     flat = prefix.projection(image.pooled)
@@ -103,7 +103,7 @@ def test_the_pooled_picture_becomes_all_tokens_at_once() -> None:
 def test_tokens_among_words_are_mixtures_of_them() -> None:
     """Each is the sum of the words' embeddings by their shares, and one word where its logit is far above the rest."""
     torch.manual_seed(0)
-    prefix, language = build_prefix(PrefixConfig(tokens=2, space="words"), Patches(4, 6), 8, 7), speaker(8, 7)
+    prefix, language = build_prefix(PrefixConfig(tokens=2, space="words"), Patches(4, 6), 8), speaker(8, 7)
     assert isinstance(prefix, AmongWords)
     image = Features(torch.randn(3, 4, 6), torch.randn(3, 6))
     shares = prefix.shares(image, language)
@@ -111,9 +111,10 @@ def test_tokens_among_words_are_mixtures_of_them() -> None:
     torch.testing.assert_close(shares.sum(-1), torch.ones(3, 2))
     wanted = sum(shares[:, :, word, None] * language.token.weight[word] for word in range(7))
     torch.testing.assert_close(prefix(image, language), wanted)
-    assert isinstance(prefix.choice, FromPatches)
+    assert isinstance(prefix.queries, FromPatches)
     with torch.no_grad():
-        prefix.choice.projection.bias[3] = 1e4
+        prefix.queries.projection.weight.zero_()
+        prefix.queries.projection.bias.copy_(1e3 * language.token.weight[3])
     torch.testing.assert_close(prefix(image, language), language.token.weight[3].expand(3, 2, 8))
 
 

@@ -25,6 +25,10 @@ def frozen(
     controls: Annotated[
         bool, typer.Option(help="Also the fine-tuned language model, and one that was never pretrained.")
     ] = True,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Bind words to the pictures of this folder too; its subfolders say what is alike."),
+    ] = None,
     sets: Sets = None,
 ) -> None:
     """Let a frozen language model see, and bind new words to pictures from a few examples (Tsimpoukelli et al. 2021).
@@ -34,10 +38,10 @@ def frozen(
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from tuwen.experiments.frozen import markdown, run
+    from tuwen.experiments.frozen import run
     from tuwen.train.listeners import ProgressBar
 
     console = Console()
-    results = run(out, quick, sets or (), controls, [ProgressBar(console)], console.print)
-    console.print(Markdown(markdown(results)))
+    run(out, quick, sets or (), controls, pictures, [ProgressBar(console)], console.print)
+    console.print(Markdown((out / "results.md").read_text(encoding="utf-8")))
     console.print(f"Table and picture: {out / 'results.md'}, {out / 'results.png'}", soft_wrap=True)

@@ -13,9 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tuwen.core.errors import DataError
+from tuwen.core.rooms import build_part
+from tuwen.core.sample import Sample
 from tuwen.metrics.classification import wilson_interval
-from tuwen.recipe.run import pretrain
+from tuwen.recipe.run import load_run, pretrain
 from tuwen.recipe.schema import load_recipe
+from tuwen.recipe.sources import by_number, sound
+from tuwen.report.examples import SplitExamples
 from tuwen.train.checkpoints import write_whole
 from tuwen.train.events import Listener
 
@@ -27,10 +32,11 @@ UNLEARNED = ("train.steps=1", "train.warmup=0", "train.learning_rate=1e-9")
 """A language model with the tokenizer of the pretrained one, that has learned nothing."""
 
 QUICK = {
-    "frozen_language": ("train.steps=800", "data.stages.0.samples=4000", "data.stages.1.samples=6000"),
+    "frozen_language": ("train.steps=700", "data.stages.0.samples=5000", "data.stages.1.samples=5000"),
     "frozen": (
-        "train.steps=400",
-        "evaluate.samples=600",
+        "train.steps=300",
+        "evaluate.samples=400",
+        "evaluate.splits=[test]",
         "tasks.fast_binding.episodes=100",
         "tasks.fast_binding.shots=[0,1,3]",
         "tasks.few_shot_vqa.questions=150",
@@ -101,6 +107,7 @@ def run(
     quick: bool = False,
     sets: Sequence[str] = (),
     controls: bool = True,
+    pictures: Path | None = None,
     listeners: Sequence[Listener] = (),
     say: Say = lambda text: None,
 ) -> Results:
@@ -111,6 +118,8 @@ def run(
         quick: a smaller one, that shows the same signs.
         sets: changes of the recipe of the arms, as after `--set`.
         controls: also the fine-tuned arm and the one that is not pretrained.
+        pictures: a folder with a subfolder of pictures for each kind, which nobody has ever told the model of: the arms
+            are to bind words to them too.
         listeners: hear of the training.
         say: hears what is done.
     """
@@ -123,11 +132,38 @@ def run(
         settings = (f"start.run={out / arm.language}", *arm.sets, *sets)
         found[arm.name] = _train(out / arm.name, "frozen", quick, settings, listeners, say)
     results = collect(found)
-    content = {"arms": results.arms, "trials": results.trials, "paper": PAPER}
+    content: dict[str, Any] = {"arms": results.arms, "trials": results.trials, "paper": PAPER}
+    table = markdown(results)
+    if pictures is not None:
+        others = elsewhere({arm.name: out / arm.name for arm in arms}, pictures)
+        content["elsewhere"] = {"arms": others.arms, "trials": others.trials}
+        table += f"\nPictures that the model was never told of ({pictures.name}):\n\n{markdown(others)}"
     write_whole(out / "results.json", json.dumps(content, indent=2))
-    write_whole(out / "results.md", markdown(results))
+    write_whole(out / "results.md", table)
     draw(results, out / "results.png")
     return results
+
+
+def elsewhere(runs: Mapping[str, Path], pictures: Path) -> Results:
+    """How arms bind words to the pictures of a folder; its subfolders say what is alike.
+
+    Raises:
+        DataError: there is no such folder, or too few of its pictures are alike.
+    """
+    splits = build_part("data", {"kind": "folder", "path": str(pictures)})
+    samples = [sample for split in splits.values() for sample in sound(by_number(split, range(len(split))))]
+    found = {name: _bind(run, samples) for name, run in runs.items()}
+    if not any("_way_" in figure for figures in found.values() for figure in figures):
+        raise DataError(
+            f"{pictures}: it needs a subfolder for each kind, with as many pictures as there are shots, and one."
+        )
+    arms = {name: _own(figures) for name, figures in found.items()}
+    return Results(arms, {"episodes": int(next(iter(found.values()))["count"])})
+
+
+def _bind(run: Path, samples: Sequence[Sample]) -> Figures:
+    system = load_run(run)
+    return system.tasks["fast_binding"].evaluate(system.predictor(), samples, (), SplitExamples())
 
 
 def collect(metrics: Mapping[str, Mapping[str, Any]]) -> Results:
@@ -136,10 +172,14 @@ def collect(metrics: Mapping[str, Mapping[str, Any]]) -> Results:
     trials: dict[str, int] = {}
     for name, found in metrics.items():
         binding, questions = found["tasks"]["fast_binding"], found["tasks"]["few_shot_vqa"]
-        own = ("count", "chance_floor")
-        arms[name] = {key: value for key, value in {**binding, **questions}.items() if key not in own}
+        arms[name] = _own({**binding, **questions})
         trials = {"episodes": int(binding["count"]), "questions": int(questions["count"])}
     return Results(arms, trials)
+
+
+def _own(figures: Figures) -> Figures:
+    """Without what is no figure of the model."""
+    return {key: value for key, value in figures.items() if key not in ("count", "chance_floor")}
 
 
 def markdown(results: Results) -> str:

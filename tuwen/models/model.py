@@ -170,7 +170,7 @@ class VisionLanguageModel(nn.Module):
         wanted = LanguageContext(context.vocab_size, length, context.pretrained)
         self.language = _part("language", config.language, wanted, "model.language")
         if tower is not None:
-            self.prefix = build_prefix(config.prefix, tower, self.language.width, context.vocab_size)
+            self.prefix = build_prefix(config.prefix, tower, self.language.width)
 
     def _build_embedding(self, config: ModelConfig) -> None:
         self.image_projection = self.text_projection = self.logit_scale = self.logit_bias = None

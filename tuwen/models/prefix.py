@@ -19,6 +19,9 @@ from tuwen.layers.pooling import AttentionPool
 from tuwen.models.config import PrefixConfig
 from tuwen.towers.image import ImageTower
 
+_BEGIN = 0.1
+"""How large the queries of `AmongWords` begin, to how large a free prefix begins."""
+
 
 class Merge(nn.Module):
     """Joins `merge` × `merge` neighbouring patches. `[B, N, D]` → `[B, N / merge², D · merge²]`."""
@@ -94,15 +97,19 @@ class FromPooled(Prefix):
 class AmongWords(Prefix):
     """Each token is a mixture of the language model's own words, so that it lies where words lie.
 
-    A free prefix can make a frozen model say the caption without being anything that it knows from its texts, and what
-    it does in context with words it then does not do with pictures. After Masry et al. 2025, AlignVLM,
-    arXiv:2502.01341, section 3.1.
+    A query for each token attends to the words; it begins as the mean of all of them. A free prefix can make a frozen
+    model say the caption without being anything that it knows from its texts, and what it does in context with words it
+    then does not do with pictures. After Masry et al. 2025, AlignVLM, arXiv:2502.01341, section 3.1.
     """
 
-    def __init__(self, choice: Prefix) -> None:
+    def __init__(self, queries: Prefix) -> None:
         super().__init__()
-        self.length = choice.length
-        self.choice = choice
+        self.length = queries.length
+        self.queries = queries
+        with torch.no_grad():
+            for layer in queries.children():
+                if isinstance(layer, nn.Linear):  # the last of each way through it
+                    layer.weight.mul_(_BEGIN)
 
     def forward(self, image: Features, language: LanguageModel) -> Tensor:
         words = language.words()
@@ -110,13 +117,14 @@ class AmongWords(Prefix):
 
     def shares(self, image: Features, language: LanguageModel) -> Tensor:
         """How much of each word is in each token, `[B, P, V]` float32."""
-        return self.choice(image, language).float().softmax(-1)
+        queries = self.queries(image, language)
+        return (queries @ language.words().to(queries.dtype).T).float().softmax(-1)
 
 
-def build_prefix(config: PrefixConfig, tower: ImageTower, width: int, vocab_size: int) -> Prefix:
-    """The prefix of a tower's pictures for a language model of some width and vocabulary."""
-    kind = FromPooled if config.source == "pooled" else FromPatches
-    return AmongWords(kind(config, tower, vocab_size)) if config.space == "words" else kind(config, tower, width)
+def build_prefix(config: PrefixConfig, tower: ImageTower, width: int) -> Prefix:
+    """The prefix of a tower's pictures for a language model of some width."""
+    free = (FromPooled if config.source == "pooled" else FromPatches)(config, tower, width)
+    return AmongWords(free) if config.space == "words" else free
 
 
 def prefix_length(config: PrefixConfig, tower: ImageTower) -> int:

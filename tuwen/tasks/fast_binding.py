@@ -100,7 +100,7 @@ class Bound:
 
 
 class FastBindingTask(Task):
-    """Pictures with a caption in training; pictures with a label, which say what is alike, when a model is judged."""
+    """Pictures with a caption in training; pictures with a label, which says what is alike, when a model is judged."""
 
     needs = "a caption"
 
@@ -123,12 +123,14 @@ class FastBindingTask(Task):
     def evaluate(
         self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
     ) -> dict[str, float]:
-        found = [sample for sample in samples if self.finds(sample)]
-        if not found:
+        found = [sample for sample in samples if sample.image is not None]
+        told = [sample for sample in found if self._caption(sample) is not None]
+        if not told and all(sample.label is None for sample in found):
             return {}
         writer, grey = Writer(predictor), blank(found[:1], predictor)[0]
-        shown: dict[str, Show] = {"": own_picture, "_blind_floor": lambda sample: grey, "_in_words": self._told}
-        figures, tallies = self._naming(writer, found), dict[str, Tally]()
+        shown: dict[str, Show] = {"": own_picture, "_blind_floor": lambda sample: grey}
+        shown |= {"_in_words": self._told} if len(told) == len(found) else {}
+        figures, tallies = self._naming(writer, told) if told else {}, dict[str, Tally]()
         for ways, shots in product(self.config.ways, self.config.shots):
             episodes = self._episodes(found, ways, shots)
             if not episodes:
