@@ -39,31 +39,46 @@ def truth(things: tuple[Thing, ...], query: Query) -> str:
     if form in ("colour", "shape", "size", "texture"):
         assert getattr(a, form) is None, "the question gives its answer away"
         return getattr(the(things, a).attributes, form)
-    if form in ("more", "fewer", "equal"):
+    if form == "compare_numbers":
         assert a != b
         first, second = len(named(things, a)), len(named(things, b))
         assert first + second > 0
-        return "yes" if {"more": first > second, "fewer": first < second, "equal": first == second}[form] else "no"
-    if form in ("larger", "smaller", "same_size"):
+        return "more" if first > second else "fewer" if first < second else "equal"
+    if form == "compare_sizes":
         assert a.size is None
         assert b.size is None
         first, second = the(things, a), the(things, b)
         assert first is not second
-        if form == "same_size":
-            return "yes" if first.attributes.size == second.attributes.size else "no"
+        if first.attributes.size == second.attributes.size:
+            return "equal"
         assert abs(first.radius - second.radius) > 0.04, "too close to call"
-        return "yes" if (first.radius > second.radius) == (form == "larger") else "no"
-    if form in ("left", "right", "above", "below"):
+        return "larger" if first.radius > second.radius else "smaller"
+    if form in ("side", "level"):
+        where = the(things, a).x if form == "side" else the(things, a).y
+        assert abs(where - 0.5) >= 0.05, "too close to call"
+        return (("left", "right") if form == "side" else ("top", "bottom"))[where > 0.5]
+    if form in ("horizontal", "vertical"):
         first, second = the(things, a), the(things, b)
-        gap = second.x - first.x if form in ("left", "right") else second.y - first.y
+        gap = first.x - second.x if form == "horizontal" else first.y - second.y
         assert abs(gap) >= 0.1, "too close to call"
-        return "yes" if (gap > 0) == (form in ("left", "above")) else "no"
-    end, asked = form.split("_")
+        return (("left", "right") if form == "horizontal" else ("above", "below"))[gap > 0]
+    side, asked = form.split("_")
     assert asked in ("colour", "shape")
-    axis = "x" if end in ("leftmost", "rightmost") else "y"
-    ranked = sorted(things, key=lambda thing: getattr(thing, axis), reverse=end in ("rightmost", "bottommost"))
+    if side in ("left", "right", "above", "below"):
+        return getattr(beside(things, the(things, a), side).attributes, asked)
+    axis = "x" if side in ("leftmost", "rightmost") else "y"
+    ranked = sorted(things, key=lambda thing: getattr(thing, axis), reverse=side in ("rightmost", "bottommost"))
     assert abs(getattr(ranked[0], axis) - getattr(ranked[1], axis)) >= 0.1, "too close to call"
     return getattr(ranked[0].attributes, asked)
+
+
+def beside(things: tuple[Thing, ...], of: Thing, side: str) -> Thing:
+    """The only thing on one side of another."""
+    axis, sign = {"left": ("x", -1), "right": ("x", 1), "above": ("y", -1), "below": ("y", 1)}[side]
+    gaps = [(sign * (getattr(thing, axis) - getattr(of, axis)), thing) for thing in things if thing is not of]
+    assert min(abs(gap) for gap, _ in gaps) >= 0.1, "too close to call"
+    (only,) = [thing for gap, thing in gaps if gap > 0]
+    return only
 
 
 @pytest.mark.parametrize("ask", KINDS)
@@ -90,24 +105,35 @@ def test_every_form_is_asked_and_every_word_answered() -> None:
         assert set(forms) == set(language.questions)
     assert set(answers) == KIND_NAMES
     assert set(answers["count"]) == set("01234")
-    assert set(answers["existence"]) == set(answers["comparison"]) == {"yes", "no"}
+    assert set(answers["existence"]) == {"yes", "no"}
+    assert set(answers["comparison"]) == {"more", "fewer", "equal", "larger", "smaller"}
     for kind, values in (("colour", COLOURS), ("shape", SHAPES), ("size", SIZES), ("texture", TEXTURES)):
         assert set(answers[kind]) == set(values)
         assert answers[kind].most_common(1)[0][1] < 1.25 * answers[kind].total() / len(values)
     assert answers["count"].most_common(1)[0][1] < 0.45 * answers["count"].total()
 
 
-def test_yes_and_no_are_balanced_in_every_form() -> None:
+def test_no_answer_of_a_choice_is_likelier_than_the_others() -> None:
+    choices = {
+        "exists": ("yes", "no"),
+        "compare_numbers": ("more", "fewer", "equal"),
+        "compare_sizes": ("larger", "smaller", "equal"),
+        "side": ("left", "right"),
+        "level": ("top", "bottom"),
+        "horizontal": ("left", "right"),
+        "vertical": ("above", "below"),
+    }
     rng, found = Random(3), defaultdict(Counter)
     for held_out in (False, True):
         for _ in range(8000):
             for query in queries(rng, WORLD.scene(rng, held_out).things, WORLD.held_out_pairs, 2):
-                if query.answer in ("yes", "no"):
+                if query.form in choices:
                     found[query.form, held_out][query.answer] += 1
-    assert len(found) == 2 * 11
+    assert len(found) == 2 * len(choices)
     for (form, _), answers in found.items():
         margin = 0.04 + 1.5 / answers.total() ** 0.5
-        assert answers["yes"] / answers.total() == pytest.approx(0.5, abs=margin), form
+        assert set(answers) == set(choices[form])
+        assert answers.most_common(1)[0][1] / answers.total() <= 1 / len(answers) + margin, (form, answers)
 
 
 def test_a_question_alone_says_little() -> None:
@@ -157,15 +183,17 @@ def test_questions_of_a_scene_differ() -> None:
 
 
 def test_questions_in_words() -> None:
-    query = Query("relation", "left", "yes", Reference(colour="red", shape="circle"), Reference(texture="dotted"))
+    query = Query(
+        "relation", "horizontal", "left", Reference(colour="red", shape="circle"), Reference(texture="dotted")
+    )
     rng = Random(0)
     english = {LANGUAGES["en"].question(rng, query) for _ in range(20)}
     assert english == {
-        "Is the red circle to the left of the dotted object?",
-        "Is the red circle left of the dotted object?",
+        "Is the red circle left or right of the dotted object?",
+        "Which side of the dotted object is the red circle on?",
     }
     chinese = {LANGUAGES["zh"].question(rng, query) for _ in range(20)}
-    assert chinese == {"红色的圆形在波点物体的左边吗？", "红色的圆形位于波点物体左侧吗？"}
+    assert chinese == {"红色的圆形在波点物体的左边还是右边？", "红色的圆形在波点物体的哪一侧？"}
     assert [LANGUAGES["zh"].answer(answer) for answer in ("yes", "no", "3", "red", "star", "small", "outlined")] == [
         "是", "否", "3", "红色", "五角星", "小", "空心",
     ]  # fmt: skip
@@ -187,4 +215,6 @@ def test_both_languages_ask_the_same() -> None:
 
 
 def answers() -> list[str]:
-    return ["yes", "no", *"01234", *SIZES, *COLOURS, *TEXTURES, *SHAPES]
+    words = ("yes", "no", "left", "right", "above", "below", "top", "bottom")
+    compared = ("more", "fewer", "larger", "smaller", "equal")
+    return [*words, *compared, *"01234", *SIZES, *COLOURS, *TEXTURES, *SHAPES]

@@ -72,6 +72,7 @@ _ANY = (
     "浅色背景上有{list}",
 )
 _SOME = ("从左到右依次是{list}", "从右到左依次是{reversed}", "自右向左有{reversed}")
+_BESIDE = {"left": "左边", "right": "右边", "above": "上方", "below": "下方"}
 CHINESE = Language(
     code="zh",
     words=WORDS,
@@ -119,16 +120,17 @@ CHINESE = Language(
         "shape": ("{a.the}是什么形状？", "{a.the}的形状是什么？", "{a.the}是哪种形状的？"),
         "size": ("{a.the}是大的还是小的？", "{a.the}的大小是怎样的？", "{a.the}有多大？"),
         "texture": ("{a.the}是什么纹理？", "{a.the}的纹理是什么？", "{a.the}是怎样填充的？"),
-        "more": ("{a.many}比{b.many}多吗？", "{a.many}的数量多于{b.many}吗？"),
-        "fewer": ("{a.many}比{b.many}少吗？", "{a.many}的数量少于{b.many}吗？"),
-        "equal": ("{a.many}和{b.many}一样多吗？", "{a.many}与{b.many}的数量相同吗？"),
-        "larger": ("{a.the}比{b.the}大吗？", "{a.the}大于{b.the}吗？"),
-        "smaller": ("{a.the}比{b.the}小吗？", "{a.the}小于{b.the}吗？"),
-        "same_size": ("{a.the}和{b.the}一样大吗？", "{a.the}与{b.the}的大小相同吗？"),
-        "left": ("{a.the}在{b.the}的左边吗？", "{a.the}位于{b.the}左侧吗？"),
-        "right": ("{a.the}在{b.the}的右边吗？", "{a.the}位于{b.the}右侧吗？"),
-        "above": ("{a.the}在{b.the}的上方吗？", "{a.the}位于{b.the}上面吗？"),
-        "below": ("{a.the}在{b.the}的下方吗？", "{a.the}位于{b.the}下面吗？"),
+        "compare_numbers": ("{a.many}比{b.many}多还是少？", "和{b.many}相比，{a.many}有多少？"),
+        "compare_sizes": ("{a.the}比{b.the}大还是小？", "和{b.the}相比，{a.the}有多大？"),
+        "horizontal": ("{a.the}在{b.the}的左边还是右边？", "{a.the}在{b.the}的哪一侧？"),
+        "vertical": ("{a.the}在{b.the}的上方还是下方？", "{a.the}比{b.the}高还是低？"),
+        "side": ("{a.the}在左边还是右边？", "{a.the}在图的哪一侧？"),
+        "level": ("{a.the}在上面还是下面？", "{a.the}在图的上半部还是下半部？"),
+        **{
+            f"{side}_{asked}": (f"{{a.the}}{where}的物体是什么{word}？",)
+            for side, where in _BESIDE.items()
+            for asked, word in (("colour", "颜色"), ("shape", "形状"))
+        },
         "leftmost_colour": ("最左边的物体是什么颜色？", "最左侧物体的颜色是什么？"),
         "rightmost_colour": ("最右边的物体是什么颜色？", "最右侧物体的颜色是什么？"),
         "leftmost_shape": ("最左边的物体是什么形状？", "最左侧物体的形状是什么？"),
@@ -138,5 +140,8 @@ CHINESE = Language(
         "topmost_shape": ("最上面的物体是什么形状？", "位置最高的物体的形状是什么？"),
         "bottommost_shape": ("最下面的物体是什么形状？", "位置最低的物体的形状是什么？"),
     },
-    answers={str(number): str(number) for number in range(5)} | {"yes": "是", "no": "否", "small": "小", "large": "大"},
+    answers={str(number): str(number) for number in range(5)}
+    | {"yes": "是", "no": "否", "small": "小", "large": "大"}
+    | {"left": "左边", "right": "右边", "above": "上方", "below": "下方", "top": "上面", "bottom": "下面"}
+    | {"more": "更多", "fewer": "更少", "larger": "更大", "smaller": "更小", "equal": "一样"},
 )

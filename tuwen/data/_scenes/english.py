@@ -69,6 +69,11 @@ _ANY = (
     "{list} on a pale background",
 )
 _SOME = ("from left to right: {list}", "from right to left: {reversed}", "{reversed}, seen from the right")
+_BESIDE = {"left": "to the left of", "right": "to the right of", "above": "above", "below": "below"}
+_ANSWERS = (
+    *("yes", "no", "left", "right", "above", "below", "top", "bottom"),
+    *("more", "fewer", "larger", "smaller", "equal"),
+)
 ENGLISH = Language(
     code="en",
     words=WORDS,
@@ -126,16 +131,17 @@ ENGLISH = Language(
         "shape": ("What shape is {a.the}?", "What is the shape of {a.the}?", "Which shape does {a.the} have?"),
         "size": ("What size is {a.the}?", "How large is {a.the}?", "Is {a.the} small or large?"),
         "texture": ("What texture does {a.the} have?", "What is the texture of {a.the}?", "How is {a.the} filled?"),
-        "more": ("Are there more {a.many} than {b.many}?", "Is the number of {a.many} greater than that of {b.many}?"),
-        "fewer": ("Are there fewer {a.many} than {b.many}?", "Is the number of {a.many} less than that of {b.many}?"),
-        "equal": ("Are there as many {a.many} as {b.many}?", "Is the number of {a.many} the same as that of {b.many}?"),
-        "larger": ("Is {a.the} larger than {b.the}?", "Is {a.the} bigger than {b.the}?"),
-        "smaller": ("Is {a.the} smaller than {b.the}?",),
-        "same_size": ("Are {a.the} and {b.the} the same size?", "Does {a.the} have the same size as {b.the}?"),
-        "left": ("Is {a.the} to the left of {b.the}?", "Is {a.the} left of {b.the}?"),
-        "right": ("Is {a.the} to the right of {b.the}?", "Is {a.the} right of {b.the}?"),
-        "above": ("Is {a.the} above {b.the}?", "Is {a.the} higher up than {b.the}?"),
-        "below": ("Is {a.the} below {b.the}?", "Is {a.the} lower down than {b.the}?"),
+        "compare_numbers": ("More or fewer {a.many} than {b.many}?", "How many {a.many} compared with {b.many}?"),
+        "compare_sizes": ("Is {a.the} larger or smaller than {b.the}?", "How large is {a.the} next to {b.the}?"),
+        "horizontal": ("Is {a.the} left or right of {b.the}?", "Which side of {b.the} is {a.the} on?"),
+        "vertical": ("Is {a.the} above or below {b.the}?", "Is {a.the} higher or lower than {b.the}?"),
+        "side": ("Is {a.the} on the left or on the right?", "Which side is {a.the} on?"),
+        "level": ("Is {a.the} at the top or at the bottom?", "Which half is {a.the} in, top or bottom?"),
+        **{
+            f"{side}_{asked}": (f"What {asked} is the object {where} {{a.the}}?",)
+            for side, where in _BESIDE.items()
+            for asked in ("colour", "shape")
+        },
         "leftmost_colour": ("What colour is the object on the far left?", "What is the colour of the leftmost object?"),
         "rightmost_colour": (
             "What colour is the object on the far right?",
@@ -148,5 +154,5 @@ ENGLISH = Language(
         "topmost_shape": ("What shape is the object at the top?", "What is the shape of the highest object?"),
         "bottommost_shape": ("What shape is the object at the bottom?", "What is the shape of the lowest object?"),
     },
-    answers={str(number): str(number) for number in range(5)} | {"yes": "yes", "no": "no"},
+    answers={str(number): str(number) for number in range(5)} | {word: word for word in _ANSWERS},
 )

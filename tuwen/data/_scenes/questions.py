@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
-from tuwen.data._scenes.world import COLOURS, MARGIN_Y, SHAPES, SIZES, TEXTURES, Attributes, Pair, Reference, Thing
+from tuwen.data._scenes.world import (
+    COLOURS,
+    MARGIN_MIDDLE,
+    MARGIN_Y,
+    SHAPES,
+    SIZES,
+    TEXTURES,
+    Attributes,
+    Pair,
+    Reference,
+    Thing,
+)
 
 T = TypeVar("T")
 Things = tuple[Thing, ...]
@@ -91,11 +102,10 @@ def _value(which: int, kind: str) -> Ask:
 
 
 def comparison(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query | None:
-    """More, fewer, as many; larger, smaller, the same size."""
+    """More, fewer or as many; larger, smaller or the same size."""
     if len(things) > 1 and rng.random() < 0.5 and (query := _compare_sizes(rng, things)):
         return query
-    form = ("more", "fewer", "equal")[int(rng.random() * (3 if len(things) > 1 else 2))]
-    answer = rng.random() < 0.5
+    answer = _pick(rng, ("more", "fewer", "equal") if len(things) > 1 else ("more", "fewer"))
     for _ in range(12):
         which = int(rng.random() * 4)
         here = _pick(rng, things).attributes[which]
@@ -104,34 +114,43 @@ def comparison(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query 
             continue
         first, second = (here, there) if rng.random() < 0.5 else (there, here)
         a, b = _changed(_OPEN, which, first), _changed(_OPEN, which, second)
-        more = _count(things, a) - _count(things, b)
-        if answer == (more > 0 if form == "more" else more < 0 if form == "fewer" else more == 0):
-            return Query("comparison", form, _yes(answer), a, b)
+        if answer == _compared(_count(things, a) - _count(things, b), "fewer", "more"):
+            return Query("comparison", "compare_numbers", answer, a, b)
     return None
 
 
 def _compare_sizes(rng: Random, things: Things) -> Query | None:
-    first, second = _two(rng, things)
-    a = _reference(rng, things, first, _HIDING[_SIZE])
-    b = _reference(rng, things, second, _HIDING[_SIZE])
-    if a is None or b is None:
-        return None
-    same = first.attributes.size == second.attributes.size
-    if rng.random() < 0.5:
-        return Query("comparison", "same_size", _yes(same), a, b)
-    if same:
-        return None
-    size, form = (("large", "larger"), ("small", "smaller"))[int(rng.random() * 2)]
-    return Query("comparison", form, _yes(first.attributes.size == size), a, b)
+    answer = _pick(rng, ("larger", "smaller", "equal"))
+    for _ in range(4):
+        first, second = _two(rng, things)
+        if answer != _compared(_rank(first) - _rank(second), "smaller", "larger"):
+            continue
+        a = _reference(rng, things, first, _HIDING[_SIZE])
+        b = _reference(rng, things, second, _HIDING[_SIZE])
+        return Query("comparison", "compare_sizes", answer, a, b) if a and b else None
+    return None
+
+
+def _rank(thing: Thing) -> int:
+    return SIZES.index(thing.attributes.size)
+
+
+def _compared(difference: int, less: str, more: str) -> str:
+    return "equal" if difference == 0 else more if difference > 0 else less
 
 
 def relation(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query | None:
-    """Left of, right of, above, below; and what stands at the far end."""
+    """Where a thing is, what stands beside it or at the far end, and on which side of another a thing is."""
+    upright = rng.random() < 0.5
+    choice = rng.random()
+    if choice < _PLACE:
+        return _place(rng, things, upright)
     if len(things) < 2:
         return None
-    upright = rng.random() < 0.5
-    if rng.random() < 0.3:
+    if choice < _PLACE + _EXTREME:
         return _extreme(rng, things, upright)
+    if choice < _PLACE + _EXTREME + _BESIDE:
+        return _beside(rng, things, upright)
     first, second = _two(rng, things)
     gap = second.y - first.y if upright else second.x - first.x
     if upright and abs(gap) < MARGIN_Y:
@@ -139,9 +158,34 @@ def relation(rng: Random, things: Things, held_out: frozenset[Pair]) -> Query | 
     a, b = _reference(rng, things, first, _REFERENCES), _reference(rng, things, second, _REFERENCES)
     if a is None or b is None:
         return None
-    before = rng.random() < 0.5
-    form = (("above", "below") if upright else ("left", "right"))[0 if before else 1]
-    return Query("relation", form, _yes((gap > 0) == before), a, b)
+    form = "vertical" if upright else "horizontal"
+    return Query("relation", form, _SIDES[upright][gap < 0], a, b)
+
+
+def _place(rng: Random, things: Things, upright: bool) -> Query | None:
+    """In which half of the picture is it?"""
+    thing = _pick(rng, things)
+    off = (thing.y if upright else thing.x) - 0.5
+    reference = _reference(rng, things, thing, _REFERENCES)
+    if reference is None or abs(off) < MARGIN_MIDDLE:
+        return None
+    form, answers = ("level", ("top", "bottom")) if upright else ("side", ("left", "right"))
+    return Query("relation", form, answers[off > 0], reference)
+
+
+def _beside(rng: Random, things: Things, upright: bool) -> Query | None:
+    """What is the only thing on one side of another like?"""
+    thing = _pick(rng, things)
+    gaps = [(other.y - thing.y if upright else other.x - thing.x, other) for other in things if other is not thing]
+    if upright and min(abs(gap) for gap, _ in gaps) < MARGIN_Y:
+        return None
+    after = rng.random() < 0.5
+    there = [other for gap, other in gaps if (gap > 0) == after]
+    reference = _reference(rng, things, thing, _REFERENCES)
+    if reference is None or len(there) != 1:
+        return None
+    asked, which = (("colour", _COLOUR), ("shape", _SHAPE))[int(rng.random() * 2)]
+    return Query("relation", f"{_SIDES[upright][after]}_{asked}", there[0].attributes[which], reference)
 
 
 def _extreme(rng: Random, things: Things, upright: bool) -> Query | None:
@@ -220,6 +264,9 @@ def _telling(*words: str) -> Told:
     return "size" in words, "colour" in words, "texture" in words, "shape" in words
 
 
+_PLACE, _EXTREME, _BESIDE = 0.2, 0.2, 0.25
+"""Shares of these among the questions about relations; the rest ask on which side of another a thing is."""
+_SIDES = (("left", "right"), ("above", "below"))
 _SIZE, _COLOUR, _TEXTURE, _SHAPE = range(4)
 _VALUES = (SIZES, COLOURS, TEXTURES, SHAPES)
 _WORDS = (_telling("size"), _telling("colour"), _telling("texture"), _telling("shape"))

@@ -38,6 +38,8 @@ MARGIN_X = 0.1
 """Centres lie at least so far apart in x: from left to right is never a matter of opinion."""
 MARGIN_Y = 0.12
 """`above` and `below` are said only of things whose centres lie at least so far apart in y."""
+MARGIN_MIDDLE = 0.05
+"""A centre is said to be in one half of the picture only if it is at least so far from the middle."""
 _GAP = 0.02
 _TILT = math.radians(10)
 _STAGGER = math.radians(20)
