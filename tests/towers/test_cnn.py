@@ -45,6 +45,20 @@ def test_the_tower_has_a_token_a_window() -> None:
     assert features.intermediates["grid"].shape == (3, 6, 8, 8)
 
 
+def test_tokens_of_equal_squares_differ_by_their_place_alone() -> None:
+    """On an even picture, away from its edges, all windows hold the same: what is left is where they are."""
+    spec = {"kind": "cnn", "stem": 4, "channels": [4], "blocks": [1], "window": 2, "step": 2}
+    tower = build_part("towers.image", spec, ImageContext(size=64))
+    with torch.no_grad():
+        tower.position.zero_()
+        inner = tower(torch.ones(1, 3, 64, 64)).tokens.view(8, 8, 4)[2:6, 2:6]
+    place = tower.place.view(8, 8, 4)[2:6, 2:6]
+    assert torch.allclose(inner - inner[0, 0], place - place[0, 0], atol=1e-6)
+    assert (place.flatten(0, 1).unsqueeze(0) - place.flatten(0, 1).unsqueeze(1)).norm(dim=-1).add(
+        torch.eye(16)
+    ).min() > 0.05
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [({"window": 2, "step": 3}, "a window of 2 every 3 would leave places out"), ({"window": 9}, "than the last grid")],

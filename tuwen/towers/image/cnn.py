@@ -88,9 +88,10 @@ class ResidualBlock(nn.Module):
 
 
 class CNN(ImageTower):
-    """Stages of residual blocks; a learned position is added to each place of the last grid.
+    """Stages of residual blocks, their windows, and where these are.
 
-    It is added before the windows' maxima are taken, so that a token also tells where in its square a thing is.
+    A learned position is added to each place of the last grid before the maxima are taken, so that a token also tells
+    where in its square a thing is; and one to each token behind the norm, where a reader finds it undisturbed.
     """
 
     def __init__(self, config: Config, context: ImageContext) -> None:
@@ -113,10 +114,11 @@ class CNN(ImageTower):
         self.pool = POOLS[config.pool]
         self.norm = nn.LayerNorm(self.width)
         self.position = nn.Parameter(planes(self.width, self.windows.size))
+        self.place = nn.Parameter(0.5 * planes(self.width, self.windows.side).flatten(2).transpose(1, 2))
 
     def forward(self, pixels: Tensor) -> Features:
         grid = self.stages(pixels)
-        tokens = self.norm(self.windows(grid + self.position).flatten(2).transpose(1, 2))
+        tokens = self.norm(self.windows(grid + self.position).flatten(2).transpose(1, 2)) + self.place
         return Features(tokens, self.pool(tokens), intermediates={"grid": grid})
 
 
