@@ -70,7 +70,7 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     a, b, c = COEFFICIENTS
     for _ in range(iterations):
         square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
     return (x.mT if tall else x).to(matrices.dtype)
 
 
