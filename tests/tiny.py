@@ -35,8 +35,8 @@ MODEL: Mapping[str, Any] = {
 
 @cache
 def scenes() -> Mapping[str, list[Sample]]:
-    """A few scenes of each split, with captions, questions and labels in English and Chinese."""
-    splits = build_part("data", {"kind": "scenes", "size": SIZE, "objects": [1, 2]})
+    """A few scenes of each split, with captions, questions, foils and labels in English and Chinese."""
+    splits = build_part("data", {"kind": "scenes", "size": SIZE, "objects": [1, 2], "foils": 2})
     return {name: [source[number] for number in range(12)] for name, source in splits.items()}
 
 

@@ -60,7 +60,7 @@ RECIPE: dict[str, Any] = {
     "evaluate": {"samples": 10},
 }
 
-GOLDEN = [18.81665, 18.40208, 17.59534, 17.93871, 17.24675]
+GOLDEN = [18.85518, 18.59296, 18.66063, 17.91184, 17.89279]
 """The total loss of the first five steps. Change it only with a change that is meant to change what is trained."""
 
 

@@ -42,6 +42,15 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A text that is true of the picture and foils, texts that are nearly the same and not true of it."""
+
+    right: str
+    wrong: tuple[str, ...]
+    language: str = "und"
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """Where a phrase's thing is: `(x0, y0, x1, y1)` as fractions of the picture's width and height."""
 
@@ -63,6 +72,7 @@ class Sample:
     label: str | None = None
     boxes: tuple[Box, ...] = ()
     tags: tuple[str, ...] | None = None
+    choices: tuple[Choice, ...] = ()
 
 
 @runtime_checkable

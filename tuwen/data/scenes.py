@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from tuwen.core.rooms import PartConfig
-from tuwen.core.sample import Box, Caption, Question, Sample
+from tuwen.core.sample import Box, Caption, Choice, Question, Sample
 from tuwen.data import NotedSplits
 from tuwen.data._scenes.chinese import CHINESE
 from tuwen.data._scenes.english import ENGLISH
+from tuwen.data._scenes.foils import brief, foils
 from tuwen.data._scenes.language import Language
 from tuwen.data._scenes.questions import Query, queries
 from tuwen.data._scenes.render import Renderer
@@ -73,6 +74,7 @@ class Config(PartConfig):
     paraphrases: further captions of a scene, in each language.
     brief: share of these that tell only some attributes: `a circle`, `a red circle`, as the texts of classes do.
     questions: questions about a scene, the same ones in each language.
+    foils: texts of which one word is false, beside a brief true one, in each language.
     train_scenes, test_scenes: how many scenes `train` has, and `test` and `held_out` each.
     """
 
@@ -85,6 +87,7 @@ class Config(PartConfig):
     paraphrases: int = Field(1, ge=0, le=16)
     brief: float = Field(0.25, ge=0, le=1)
     questions: int = Field(2, ge=0, le=16)
+    foils: int = Field(0, ge=0, le=8)
     train_scenes: int = Field(1_000_000, ge=1, lt=2**40)
     test_scenes: int = Field(2_000, ge=1, lt=2**40)
 
@@ -154,6 +157,7 @@ class Scenes:
             questions=self._questions(rng, things),
             label=" ".join(things[0].pair) if len(things) == 1 else None,
             boxes=self._boxes(things),
+            choices=self._choices(rng, things),
         )
 
     def _draw(self, rng: Random) -> Scene:
@@ -169,8 +173,8 @@ class Scenes:
         captions = [Caption(language.caption(things, texture), language.code, True) for language in self._languages]
         for language in self._languages:
             for _ in range(self.config.paraphrases):
-                brief = rng.random() < self.config.brief
-                text = language.brief(rng, things) if brief else language.paraphrase(rng, things, texture)
+                short = rng.random() < self.config.brief
+                text = language.enumerate(brief(rng, things)) if short else language.paraphrase(rng, things, texture)
                 captions.append(Caption(text, language.code))
         return tuple(captions)
 
@@ -179,6 +183,16 @@ class Scenes:
         return tuple(
             Question(language.question(rng, query), language.answer(query.answer), query.kind, language.code)
             for query in asked
+            for language in self._languages
+        )
+
+    def _choices(self, rng: Random, things: tuple[Thing, ...]) -> tuple[Choice, ...]:
+        if not self.config.foils:
+            return ()
+        told = brief(rng, things)
+        wrong = foils(rng, told, self.held_out_pairs, self.config.foils)
+        return tuple(
+            Choice(language.enumerate(told), tuple(map(language.enumerate, wrong)), language.code)
             for language in self._languages
         )
 

@@ -22,6 +22,7 @@ TASKS = {
     "vqa": Label("Question answering", "视觉问答"),
     "retrieve": Label("Retrieval", "图文检索"),
     "classify": Label("Classification", "图像分类"),
+    "foils": Label("Telling foils", "近似错句辨别"),
     "causal_lm": Label("Reading on", "文本续写"),
     "masked_lm": Label("Hidden words", "掩码填空"),
     "fast_binding": Label("New words for pictures", "图片新词绑定"),
@@ -50,6 +51,7 @@ TALLIES = {
     "caption_by_language": Label("Captions by language", "按语言统计的描述"),
     "vqa_by_language": Label("Answers by language", "按语言统计的回答"),
     "retrieve_by_language": Label("Retrieval by language", "按语言统计的检索"),
+    "foils_by_language": Label("Telling foils by language", "按语言统计的近似错句辨别"),
     "classify_by_language": Label("Classification by language", "按语言统计的分类"),
 }
 
@@ -77,6 +79,7 @@ CURVES = {
     "contrastive": Label("Contrastive", "图文对比"),
     "sigmoid": Label("Sigmoid pairs", "成对 Sigmoid"),
     "matching": Label("Matching", "图文匹配"),
+    "foils": Label("Foils", "近似错句"),
     "captioning": Label("Captioning", "看图说话"),
     "caption": Label("Captioning", "看图说话"),
     "vqa": Label("Question answering", "视觉问答"),

@@ -18,18 +18,6 @@ from tuwen.data._scenes.world import COLOURS, MARGIN_Y, SHAPES, SIZES, TEXTURES,
 P = TypeVar("P")
 Words = Mapping[str, tuple[str, ...]]
 
-BRIEF = (
-    ("colour", "shape"),
-    ("colour", "shape"),
-    ("shape",),
-    ("shape",),
-    ("texture", "shape"),
-    ("size", "shape"),
-    ("colour",),
-    ("texture",),
-)
-"""What a brief text tells of the things; colour and shape are how classes are described."""
-
 
 @dataclass(frozen=True, slots=True)
 class Noun:
@@ -120,10 +108,8 @@ class Language:
             return template.format(reversed=self.join(phrases[::-1]))
         return template.format(*phrases)
 
-    def brief(self, rng: Random, things: tuple[Thing, ...]) -> str:
-        """Every thing from left to right by some of its attributes alone, the same ones for all."""
-        told = _pick(rng, BRIEF)
-        references = [Reference(**{name: getattr(thing.attributes, name) for name in told}) for thing in things]
+    def enumerate(self, references: Sequence[Reference]) -> str:
+        """`a red circle and a large star`."""
         return self.join([self.refer(reference).one for reference in references])
 
     def question(self, rng: Random, query: Query) -> str:
