@@ -16,16 +16,16 @@ from tuwen.recipe.build import System, build_step, build_system
 from tuwen.recipe.schema import load_recipe
 from tuwen.recipe.sources import build_data
 
-BATCH = 24
+BATCH = 32
 FLOPS_A_SAMPLE = 1.3e9
 """Forward and backward, of one picture with all its texts: at most."""
 WASTED_BY_THE_TEXT_TOWER = 0.12
-"""Of the questions, eight a picture; padded to the longest, half of it would be waste."""
+"""Of the questions, five a picture; padded to the longest, half of it would be waste."""
 
 
 @pytest.fixture(scope="module")
 def system_and_batch() -> tuple[System, Batch]:
-    sets = ["data.train_scenes=60", "data.test_scenes=8", "tokenizer.sample=200", f"train.batch_size={BATCH}"]
+    sets = ["data.train_scenes=1000", "data.test_scenes=8", "tokenizer.sample=1000", f"train.batch_size={BATCH}"]
     recipe = load_recipe("quickstart", sets=sets).recipe
     data = build_data(recipe)
     system = build_system(recipe, data)
