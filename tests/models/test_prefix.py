@@ -1,5 +1,7 @@
 """From patches to a prefix, by hand."""
 
+from typing import Literal
+
 import pytest
 import torch
 
@@ -116,6 +118,23 @@ def test_tokens_among_words_are_mixtures_of_them() -> None:
         prefix.queries.projection.weight.zero_()
         prefix.queries.projection.bias.copy_(1e3 * language.token.weight[3])
     torch.testing.assert_close(prefix(image, language), language.token.weight[3].expand(3, 2, 8))
+
+
+@pytest.mark.parametrize("source", ["pooled", "patches"])
+def test_words_can_be_chosen_by_what_is_seen(source: Literal["pooled", "patches"]) -> None:
+    """Gradients reach all that a prefix of words is made of, and the picture; the words may stay as they are."""
+    torch.manual_seed(0)
+    prefix, language = (
+        build_prefix(PrefixConfig(tokens=2, source=source, space="words"), Patches(4, 6), 8),
+        speaker(8, 7),
+    )
+    language.requires_grad_(False)
+    image = Features(torch.randn(3, 4, 6, requires_grad=True), torch.randn(3, 6, requires_grad=True))
+    (prefix(image, language) * torch.randn(3, 2, 8)).sum().backward()
+    read = image.pooled if source == "pooled" else image.tokens
+    assert read.grad is not None
+    assert read.grad.abs().min() > 0
+    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in prefix.parameters())
 
 
 @pytest.mark.parametrize("settings", [{}, {"tokens": 2, "merge": 2}, {"tokens": 2, "pooled": True}])
