@@ -57,6 +57,10 @@ def test_a_picture_is_the_same_alone_and_in_any_company(tower: ImageTower) -> No
         torch.testing.assert_close(getattr(alone, name), getattr(together, name)[1:2], **CLOSE)
 
 
+def test_the_pooled_vector_alone_is_the_same(tower: ImageTower) -> None:
+    torch.testing.assert_close(tower.pooled(PIXELS), tower(PIXELS).pooled, **CLOSE)
+
+
 def test_memory_order_does_not_matter(tower: ImageTower) -> None:
     last = tower(PIXELS.contiguous(memory_format=torch.channels_last))
     torch.testing.assert_close(last.tokens, tower(PIXELS).tokens, **CLOSE)

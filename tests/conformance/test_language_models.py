@@ -92,6 +92,16 @@ def test_reading_on_from_the_past_equals_reading_all_at_once(language: LanguageM
     assert_reading_on_equals_reading_at_once(language, IDS, cuts)
 
 
+def test_one_token_of_each_row_is_read_as_among_all(language: LanguageModel) -> None:
+    asking = SEGMENTS.sum(1) - 1
+    mask, places, embeddings = causal_mask(SEGMENTS), positions_in(SEGMENTS), language.embed(IDS)
+    every, wanted = language.step(embeddings, places, mask, None)
+    one, past = language.read(embeddings, places, mask, asking)
+    torch.testing.assert_close(one, every[torch.arange(3), asking], **CLOSE)
+    for layer, other in zip(past, wanted, strict=True):
+        torch.testing.assert_close((layer.key, layer.value), (other.key, other.value), **CLOSE)
+
+
 def test_every_weight_learns(language: LanguageModel) -> None:
     assert_every_weight_learns(language.train(), outputs(language))
 

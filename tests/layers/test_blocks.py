@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from tuwen.layers.blocks import MLP, Block, CrossBlock
+from tuwen.layers.blocks import MLP, Block, CrossBlock, gelu
 
 
 def test_the_mlp_is_two_maps_with_gelu_between() -> None:
@@ -51,3 +51,10 @@ def test_steps_with_the_past_equal_one_pass() -> None:
         part, past = block.step(x[:, number : number + 1], causal[number : number + 1, : number + 1], past)
         parts.append(part)
     torch.testing.assert_close(torch.cat(parts, 1), block(x, causal))
+
+
+def test_gelu_by_tanh_is_the_same_with_and_without_gradients() -> None:
+    x = torch.cat([torch.linspace(-12, 12, 1001), torch.tensor([-1e30, 1e30])])
+    wanted = F.gelu(x.double(), approximate="tanh").float()
+    torch.testing.assert_close(gelu(x, "tanh"), wanted, atol=2e-6, rtol=1e-6)
+    torch.testing.assert_close(gelu(x.clone().requires_grad_(), "tanh").detach(), wanted, atol=2e-6, rtol=1e-6)

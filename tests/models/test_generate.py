@@ -12,6 +12,7 @@ from tuwen.core.errors import DataError
 from tuwen.core.rooms import build_part
 from tuwen.language import LanguageContext, LanguageModel, causal_mask, positions_in
 from tuwen.models.generate import Continuation, Decoding, generate, nucleus, score, stream
+from tuwen.models.reading import AT_ONCE
 
 EOS = tiny.tokenizer().eos
 PROMPTS = [[1, 9, 3], [1, 7, 8, 22, 3], [1, 3], [1, 40, 41, 3]]
@@ -99,6 +100,18 @@ def test_rows_that_are_done_leave_and_the_others_go_on() -> None:
     assert ids(found) == [slow(language, prompt, 12, eos=eos) for prompt in prompts]
     assert [len(text.ids) for text in found] == ends[eos]
     assert [text.whole for text in found] == [end < 12 for end in ends[eos]]
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 12])
+def test_prompts_that_are_read_in_parts_say_the_same(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    language = a_language_model("rotary")
+    prompts = embedded(language, seen=True)
+    whole = generate(language, prompts, EOS, Decoding(max_new_tokens=12))
+    monkeypatch.setitem(AT_ONCE, "cpu", at_once)
+    parts = generate(language, prompts, EOS, Decoding(max_new_tokens=12))
+    assert ids(parts) == ids(whole)
+    for one, other in zip(parts, whole, strict=True):
+        assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-4)
 
 
 def test_no_more_words_than_asked_for() -> None:

@@ -65,6 +65,20 @@ class LanguageModel(nn.Module):
     ) -> tuple[Tensor, list[KeyValues]]:
         """As `forward`, for tokens after those in `past` (mask `[B, L, M]` over all M); returns the new past."""
 
+    def read(
+        self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor
+    ) -> tuple[Tensor, list[KeyValues]]:
+        """As `step` with nothing before, for the hidden state of one token of each row alone.
+
+        Args:
+            asking: `[B]` int64, which token; the others need not go through all of the last layer.
+
+        Returns:
+            `[B, D]`, and the past with all tokens.
+        """
+        hidden, past = self.step(embeddings, positions, mask, None)
+        return hidden[torch.arange(len(hidden), device=hidden.device), asking], past
+
     @abstractmethod
     def logits(self, hidden: Tensor) -> Tensor:
         """`[..., D]` → `[..., V]`."""

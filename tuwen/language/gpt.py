@@ -74,6 +74,18 @@ class GPT(LanguageModel):
     def step(
         self, embeddings: Tensor, positions: Tensor, mask: Tensor, past: list[KeyValues] | None
     ) -> tuple[Tensor, list[KeyValues]]:
+        return self._step(embeddings, positions, mask, past, None)
+
+    def read(
+        self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor
+    ) -> tuple[Tensor, list[KeyValues]]:
+        hidden, past = self._step(embeddings, positions, mask, None, asking)
+        return hidden[:, 0], past
+
+    def _step(
+        self, embeddings: Tensor, positions: Tensor, mask: Tensor, past: list[KeyValues] | None, asking: Tensor | None
+    ) -> tuple[Tensor, list[KeyValues]]:
+        """asking: `[B]`, the only token of each row that is wanted from the last layer; None for all."""
         now: list[KeyValues] = []
         layers = iter(past) if past is not None else repeat(None)
         if self.local is not None:
@@ -81,9 +93,10 @@ class GPT(LanguageModel):
             embeddings = self.local(read.key[:, 0], read.value[:, 0, :, 0], mask)
             now.append(read)
         x, rotation = self._place(embeddings, positions)
-        for block in self.blocks:
+        for number, block in enumerate(self.blocks, start=1):
             assert isinstance(block, Block)
-            x, seen = block.step(x, mask.unsqueeze(1), next(layers), rotation)
+            last = number == len(self.blocks)
+            x, seen = block.step(x, mask.unsqueeze(1), next(layers), rotation, asking if last else None)
             now.append(seen)
         return self.norm(x), now
 

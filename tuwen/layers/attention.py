@@ -5,6 +5,7 @@ Shapes: B rows, H heads, N queries, M keys, D width, d = D / H.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,20 +38,82 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = N
     return scores.softmax(-1).to(value.dtype) @ value
 
 
+ROOM = 32
+"""Memory is taken for so many tokens more than there are, so that reading on copies nothing most of the time."""
+
+
 @dataclass(slots=True)
-class KeyValues:
-    """The keys and values of the tokens that a layer has already read, `[B, H, M, d]` each; a decoder's memory."""
+class _Room:
+    """Memory `[B, H, C, d]` for keys and for values, of which the first `filled` of C tokens are written."""
 
     key: Tensor
     value: Tensor
+    filled: int
+
+    @classmethod
+    def like(cls, key: Tensor, value: Tensor, rows: int, tokens: int) -> _Room:
+        """Room for more rows and tokens than there are, not yet written."""
+        first, second = (each.new_empty(rows, each.shape[1], tokens, each.shape[3]) for each in (key, value))
+        return cls(first, second, filled=0)
+
+
+@dataclass(slots=True)
+class KeyValues:
+    """The keys and values of the tokens that a layer has already read, `[B, H, M, d]` each; a decoder's memory.
+
+    They may lie in a room with space behind them, which is written by who reads on first.
+    """
+
+    key: Tensor
+    value: Tensor
+    room: _Room | None = None
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[KeyValues], rows: Sequence[Tensor]) -> KeyValues:
+        """Rows that were read in parts, each as long as its longest. rows: which of all rows those of a part are."""
+        longest = max(part.key.shape[2] for part in parts)
+        room = _Room.like(parts[0].key, parts[0].value, sum(map(len, rows)), longest + ROOM)
+        shortest = min(part.key.shape[2] for part in parts)
+        for to in (room.key, room.value):  # behind a short row no one sees anything, but 0 times infinity is no 0
+            to[:, :, shortest:longest] = 0
+        for part, own in zip(parts, rows, strict=True):
+            length = part.key.shape[2]
+            room.key[:, :, :length].index_copy_(0, own, part.key)
+            room.value[:, :, :length].index_copy_(0, own, part.value)
+        room.filled = longest
+        return cls._in(room)
 
     def extend(self, key: Tensor, value: Tensor) -> KeyValues:
         """With further tokens behind."""
-        return KeyValues(torch.cat([self.key, key], 2), torch.cat([self.value, value], 2))
+        if key.requires_grad:  # a backward pass needs what was read to stay as it was
+            return KeyValues(torch.cat([self.key, key], 2), torch.cat([self.value, value], 2))
+        before, after = self.key.shape[2], self.key.shape[2] + key.shape[2]
+        room = self.room
+        if room is None or room.filled != before or room.key.shape[2] < after:
+            room = _Room.like(self.key, self.value, len(self.key), after + ROOM)
+            room.key[:, :, :before], room.value[:, :, :before] = self.key, self.value
+        room.key[:, :, before:after], room.value[:, :, before:after] = key, value
+        room.filled = after
+        return self._in(room)
 
     def select(self, rows: Tensor) -> KeyValues:
-        """Some of the rows, in a new order (for beams, and for rows that are done)."""
+        """Some of the rows, in a new order (for beams)."""
         return KeyValues(self.key[rows], self.value[rows])
+
+    def keep(self, rows: Tensor) -> KeyValues:
+        """The first K rows, into the places of some of which others have moved: in place, so that little is copied.
+
+        rows: `[K]`, which row stands in each place from now on. What has moved must come from behind them.
+        """
+        count = len(rows)
+        moved = (rows != torch.arange(count, device=rows.device)).nonzero()[:, 0]
+        self.key[moved], self.value[moved] = self.key[rows[moved]], self.value[rows[moved]]
+        room = self.room and _Room(self.room.key[:count], self.room.value[:count], self.room.filled)
+        return KeyValues(self.key[:count], self.value[:count], room)
+
+    @classmethod
+    def _in(cls, room: _Room) -> KeyValues:
+        return cls(room.key[:, :, : room.filled], room.value[:, :, : room.filled], room)
 
 
 class SelfAttention(nn.Module):
@@ -68,6 +131,7 @@ class SelfAttention(nn.Module):
         mask: Tensor | None = None,
         past: KeyValues | None = None,
         rotation: Rotation | None = None,
+        asking: Tensor | None = None,
     ) -> tuple[Tensor, KeyValues]:
         """Let every token read those that it may see.
 
@@ -76,6 +140,7 @@ class SelfAttention(nn.Module):
             mask: as in `attention`.
             past: what was read before.
             rotation: of the tokens in `x`, where positions are told by rotation.
+            asking: `[B]` int64, the only token of each row that reads, then `[B, 1, D]`; None for all.
 
         Returns:
             `[B, N, D]`, and the past with these tokens.
@@ -84,6 +149,10 @@ class SelfAttention(nn.Module):
         if rotation is not None:
             query, key = rotation(query), rotation(key)
         now = KeyValues(key, value) if past is None else past.extend(key, value)
+        if asking is not None:
+            rows = torch.arange(len(x), device=x.device)
+            query = query[rows, :, asking].unsqueeze(2)
+            mask = None if mask is None else mask[rows, :, asking].unsqueeze(2)
         return self.out(_joined(attention(query, now.key, now.value, mask))), now
 
     def ragged(self, x: Tensor, layout: Ragged) -> Tensor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,7 +27,16 @@ class MLP(nn.Module):
         self.gelu = gelu
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.gelu(self.up(x), approximate=self.gelu))
+        return self.down(gelu(self.up(x), self.gelu))
+
+
+def gelu(x: Tensor, approximate: Gelu) -> Tensor:
+    """GELU of any shape. Without gradients, a CPU takes half as long for the approximation by tanh as in PyTorch."""
+    if approximate == "none" or x.requires_grad or x.device.type != "cpu":
+        return F.gelu(x, approximate=approximate)
+    # (1 + tanh u) / 2 is the sigmoid of 2 u, here with u = √(2/π) (x + 0.044715 x³)
+    factor = torch.tensor(2 * (2 / math.pi) ** 0.5, dtype=x.dtype, device=x.device)
+    return torch.addcmul(factor, x, x, value=0.044715 * float(factor)).mul_(x).sigmoid_().mul_(x)
 
 
 class Block(nn.Module):
@@ -49,13 +60,21 @@ class Block(nn.Module):
         return self.step(x, mask, None, rotation)[0]
 
     def step(
-        self, x: Tensor, mask: Tensor | None, past: KeyValues | None, rotation: Rotation | None = None
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        past: KeyValues | None,
+        rotation: Rotation | None = None,
+        asking: Tensor | None = None,
     ) -> tuple[Tensor, KeyValues]:
         """As `forward`, for tokens that come after those in `past`; also returns the past with them.
 
-        rotation: of the tokens in `x`, where positions are told by rotation.
+        rotation: of the tokens in `x`, where positions are told by rotation. asking: `[B]` int64, the only token of
+        each row that goes on, `[B, 1, D]`; None for all.
         """
-        mixed, now = self.attention(self.attention_norm(x), mask, past, rotation)
+        mixed, now = self.attention(self.attention_norm(x), mask, past, rotation, asking)
+        if asking is not None:
+            x = x[torch.arange(len(x), device=x.device), asking].unsqueeze(1)
         x = x + mixed
         return x + self.mlp(self.mlp_norm(x)), now
 

@@ -64,6 +64,14 @@ class Forward:
         return self._once(("image",), lambda: self._encode_image(self.batch.pixels))
 
     @property
+    def image_pooled(self) -> Tensor:
+        """`[P, D]`, one vector a picture; where no part of the model reads patches, nothing is computed for them."""
+        if self.model.reads_patches:
+            return self.image.pooled
+        tower = self.model.require("image_tower")
+        return self._once(("image_pooled",), lambda: tower.pooled(self._pixels(self.batch.pixels)))
+
+    @property
     def view(self) -> Features:
         """Features of the pictures' other views, as `image`."""
         return self._once(("view",), lambda: self._encode_image(self.batch.views))
@@ -88,7 +96,7 @@ class Forward:
     def image_embedding(self) -> Tensor:
         """`[P, E]` of unit length."""
         project = self.model.require("image_projection")
-        return self._once(("image_embedding",), lambda: F.normalize(project(self.image.pooled).float(), dim=-1))
+        return self._once(("image_embedding",), lambda: F.normalize(project(self.image_pooled).float(), dim=-1))
 
     def text_embedding(self, stream: str) -> Tensor:
         """`[R, E]` of unit length."""
@@ -139,9 +147,12 @@ class Forward:
         return self._memo[key]  # type: ignore[return-value]
 
     def _encode_image(self, pixels: Tensor | None) -> Features:
+        return self.model.require("image_tower")(self._pixels(pixels))
+
+    def _pixels(self, pixels: Tensor | None) -> Tensor:
         if pixels is None:
             raise DataError("an objective asks for pictures, but the batch has none.")
-        return self.model.require("image_tower")(self.model.normalise(pixels))
+        return self.model.normalise(pixels)
 
     def _compare(self, stream: str) -> Tensor:
         texts, images = self.text_embedding(stream), self.image_embedding
@@ -155,7 +166,7 @@ class Forward:
             asked = "the pictures" if stream is None else f"the texts of {stream!r}"
             raise RecipeError(f"model.heads.{head}: reads {reads!r}, and is asked about {asked}.")
         if stream is None:
-            return classify(self.image.pooled)
+            return classify(self.image_pooled)
         return classify((self.text(stream) if reads == "text" else self.fused(stream)).pooled)
 
     def _predict(self, stream: str) -> Predictions:

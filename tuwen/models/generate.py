@@ -130,8 +130,7 @@ def stream(
             return
         with torch.inference_mode():
             if not going.all():
-                kept = going.nonzero()[:, 0]
-                reader.select(kept)
+                kept = reader.keep(going)
                 tokens, active = tokens[kept], [active[place] for place in kept.tolist()]
             reader.read(tokens)
 

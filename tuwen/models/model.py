@@ -102,6 +102,11 @@ class VisionLanguageModel(nn.Module):
             raise RecipeError(f"this model has no {ABSENT[part]}.")
         return found
 
+    @property
+    def reads_patches(self) -> bool:
+        """Whether any part reads a picture's tokens, and not only its pooled vector."""
+        return self.fusion is not None or self.prefix is not None
+
     def seen(self, image: Features) -> Tensor:
         """Pictures as the language model reads them: features → `[P, prefix, D]`."""
         prefix: Prefix = self.require("prefix")

@@ -9,6 +9,10 @@ from torch import Tensor
 
 from tuwen.core.errors import DataError
 from tuwen.language import LanguageModel, causal_mask
+from tuwen.layers.attention import KeyValues
+
+AT_ONCE = {"cpu": 1024}
+"""So many tokens of prompts are read at once: what they leave between layers then fits into a processor's caches."""
 
 
 class Reader:
@@ -36,12 +40,19 @@ class Reader:
                 f"a prompt has {longest} tokens with its pictures, and this language model reads 1 to "
                 f"{language.max_length}: shorten it, or use fewer pictures."
             )
-        embeddings = torch.nn.utils.rnn.pad_sequence([prompt.to(device) for prompt in prompts], batch_first=True)
-        places = torch.arange(longest, device=device).expand(len(prompts), -1)
-        self.seen = places < self.lengths[:, None]
-        mask = causal_mask(self.seen.long())
-        hidden, self.past = language.step(embeddings, torch.where(self.seen, places, 0), mask, None)
-        self.last = hidden[torch.arange(len(prompts), device=device), self.lengths - 1]
+        self.seen = torch.arange(longest, device=device) < self.lengths[:, None]
+        rows = [torch.tensor(part, device=device) for part in _parts([len(prompt) for prompt in prompts], device.type)]
+        read = [self._begin([prompts[row].to(device) for row in part.tolist()]) for part in rows]
+        self.past = [KeyValues.of_parts(layer, rows) for layer in zip(*(past for _, past in read), strict=True)]
+        self.last = torch.cat([last for last, _ in read])[torch.cat(rows).argsort()]
+
+    def _begin(self, prompts: Sequence[Tensor]) -> tuple[Tensor, list[KeyValues]]:
+        """`[B, D]`, the hidden state at each prompt's end, and what was read."""
+        lengths = torch.tensor([len(prompt) for prompt in prompts], device=prompts[0].device)
+        embeddings = torch.nn.utils.rnn.pad_sequence(list(prompts), batch_first=True)
+        places = torch.arange(embeddings.shape[1], device=lengths.device).expand(len(prompts), -1)
+        seen = places < lengths[:, None]
+        return self.language.read(embeddings, torch.where(seen, places, 0), causal_mask(seen.long()), lengths - 1)
 
     @property
     def full(self) -> Tensor:
@@ -56,6 +67,15 @@ class Reader:
         """Go on with some of the rows `[K]` only, in a new order; a row may be taken several times."""
         self.past = [layer.select(rows) for layer in self.past]
         self.seen, self.lengths, self.last = self.seen[rows], self.lengths[rows], self.last[rows]
+
+    def keep(self, going: Tensor) -> Tensor:
+        """Go on with those rows alone that are True in `going` `[B]`; returns which row stands in each place now."""
+        kept = going.nonzero()[:, 0]
+        rows = torch.arange(len(kept), device=kept.device)
+        rows[~going[: len(kept)]] = kept[kept >= len(kept)]
+        self.past = [layer.keep(rows) for layer in self.past]
+        self.seen, self.lengths, self.last = self.seen[rows], self.lengths[rows], self.last[rows]
+        return rows
 
     def read(self, tokens: Tensor) -> None:
         """Read one more token in each row, `[B]`; none may be full."""
@@ -77,3 +97,13 @@ class Reader:
         hidden, self.past = self.language.step(self.language.embed(tokens), places, mask, self.past)
         self.seen, self.lengths = torch.cat([self.seen, there], 1), self.lengths + counts
         return hidden
+
+
+def _parts(lengths: Sequence[int], device: str) -> list[list[int]]:
+    """Rows to read at once, about equally long, the shortest first."""
+    parts: list[list[int]] = [[]]
+    for row in sorted(range(len(lengths)), key=lambda row: lengths[row]):
+        if parts[-1] and (len(parts[-1]) + 1) * lengths[row] > AT_ONCE.get(device, float("inf")):
+            parts.append([])
+        parts[-1].append(row)
+    return parts

@@ -39,7 +39,7 @@ class TwoView(Term[Config]):
         if forward.batch.views is None:
             raise DataError("two_view: the batch has each picture only once: say how to augment it with image.view.")
         project = forward.model.head(self.config.head)
-        seen = torch.cat([project(forward.image.pooled), project(forward.view.pooled)])
+        seen = torch.cat([project(forward.image_pooled), project(forward.view.pooled)])
         with torch.autocast(seen.device.type, enabled=False):
             z = F.normalize(precise(seen), dim=-1)
             logits = z @ z.T / self.config.temperature

@@ -30,3 +30,7 @@ class ImageTower(nn.Module):
     @abstractmethod
     def forward(self, pixels: Tensor) -> Features:
         """Normalised pixels `[B, 3, S, S]` → tokens `[B, N, D]` in reading order, pooled `[B, D]`."""
+
+    def pooled(self, pixels: Tensor) -> Tensor:
+        """As `forward`, for the vector of the whole alone, `[B, D]`; a tower may leave out what only tokens need."""
+        return self(pixels).pooled

@@ -59,10 +59,7 @@ class ViT(ImageTower):
         initialise(self.blocks, config.depth)
 
     def forward(self, pixels: Tensor) -> Features:
-        tokens = self.stem(pixels).flatten(2).transpose(1, 2)
-        if self.class_token is not None:
-            tokens = torch.cat([self.class_token.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], 1)
-        tokens = self.enter_norm(tokens + self.position)
+        tokens = self._patches(pixels)
         intermediates = {}
         for number, block in enumerate(self.blocks):
             tokens = block(tokens)
@@ -71,6 +68,25 @@ class ViT(ImageTower):
         if self.pool is None:
             return Features(tokens[:, 1:], tokens[:, 0], intermediates=intermediates)
         return Features(tokens, self.pool(tokens), intermediates=intermediates)
+
+    def pooled(self, pixels: Tensor) -> Tensor:
+        """Behind its attention, the last block works on the class token alone, where there is one."""
+        if self.class_token is None:
+            return super().pooled(pixels)
+        tokens = self._patches(pixels)
+        *blocks, last = self.blocks
+        for block in blocks:
+            tokens = block(tokens)
+        assert isinstance(last, Block)
+        first = torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device)
+        return self.norm(last.step(tokens, None, None, asking=first)[0][:, 0])
+
+    def _patches(self, pixels: Tensor) -> Tensor:
+        """What the blocks read, `[B, N, D]`; the class token stands first."""
+        tokens = self.stem(pixels).flatten(2).transpose(1, 2)
+        if self.class_token is not None:
+            tokens = torch.cat([self.class_token.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], 1)
+        return self.enter_norm(tokens + self.position)
 
 
 def _stem(config: Config) -> nn.Module:
