@@ -91,7 +91,14 @@ def their_step(setup: Setup, clip: Any, batches: Sequence[Batch]) -> Step:
 
 
 def our_step(setup: Setup, state: dict[str, torch.Tensor], batches: Sequence[Batch]) -> Step:
-    """The imported weights, trained as `tuwen pretrain` trains."""
+    """The imported weights, trained as `tuwen pretrain` trains, by the same optimizer."""
+    return trained(setup, our_model(setup, state), batches, RATE, {"kind": "adamw", "eps": EPS}, None)
+
+
+def trained(
+    setup: Setup, model: Any, batches: Sequence[Batch], rate: float, optimizer: dict[str, Any], clip_norm: float | None
+) -> Step:
+    """A model of ours, trained contrastively as `tuwen pretrain` trains."""
     from accelerate import Accelerator
 
     from tuwen.objectives import ObjectiveContext
@@ -102,9 +109,8 @@ def our_step(setup: Setup, state: dict[str, torch.Tensor], batches: Sequence[Bat
     from tuwen.train.processes import Team
 
     objective = build(Config(), ObjectiveContext(vocab_size=VOCABULARY, mask=0, special=()))
-    module = Training(our_model(setup, state).train(), {"contrastive": objective})
-    adamw = {"kind": "adamw", "eps": EPS}
-    config = TrainConfig(steps=1, weight_decay=DECAY, betas=BETAS, clip_norm=None, optimizer=adamw)
+    module = Training(model.train(), {"contrastive": objective})
+    config = TrainConfig(steps=1, weight_decay=DECAY, betas=BETAS, clip_norm=clip_norm, optimizer=optimizer)
     learner = Learner(module, config, Team(Accelerator(cpu=setup.device == "cpu")), "bf16")
     if setup.compiled:
         module.compile_()
@@ -113,7 +119,7 @@ def our_step(setup: Setup, state: dict[str, torch.Tensor], batches: Sequence[Bat
     def step(number: int) -> torch.Tensor:
         batch = made[number % len(made)]
         (losses,) = learner.gradients([batch], module.counts(batch))
-        learner.update(RATE, number)
+        learner.update(rate, number)
         return losses["contrastive"].mean
 
     return step
