@@ -42,13 +42,13 @@ def mean(values: list[Tensor]) -> Tensor:
 
 
 def contrastive_by_hand(given: Given) -> Tensor:
-    rows, pictures = len(given.texts), len(given.images)
+    rows, pictures = len(given.texts), sorted(set(given.text.image.tolist()))
     right = [right_pictures(given.text, row) for row in range(rows)]
-    logit = [[given.scale * given.texts[r] @ given.images[p] for p in range(pictures)] for r in range(rows)]
-    find_picture = [mean([-log_softmax(logit[r], p) for p in sorted(right[r])]) for r in range(rows)]
+    logit = [[given.scale * given.texts[r] @ given.images[p] for p in pictures] for r in range(rows)]
+    find_picture = [mean([-log_softmax(logit[r], pictures.index(p)) for p in sorted(right[r])]) for r in range(rows)]
     find_text = []
-    for p in range(pictures):
-        column = [logit[r][p] for r in range(rows)]
+    for place, p in enumerate(pictures):
+        column = [logit[r][place] for r in range(rows)]
         own = [-log_softmax(column, r) for r in range(rows) if p in right[r]]
         if own:
             find_text.append(mean(own))
@@ -59,7 +59,7 @@ def sigmoid_by_hand(given: Given) -> Tensor:
     losses = []
     for row in range(len(given.texts)):
         right = right_pictures(given.text, row)
-        for picture in range(len(given.images)):
+        for picture in set(given.text.image.tolist()):
             sign = 1 if picture in right else -1
             logit = given.scale * given.texts[row] @ given.images[picture] + given.bias
             losses.append((1 + (-sign * logit).exp()).log())

@@ -42,13 +42,18 @@ class Embedded:
 
     @classmethod
     def of(cls, forward: Forward, stream: str) -> Embedded:
-        """Of a forward pass; texts without a picture are left out. Its batch may have no such texts, or no pictures."""
+        """Of a forward pass; its batch may have no such texts, or no pictures.
+
+        Texts without a picture are left out, and so are pictures without a text: nobody said that a text does not fit
+        them, so they are no wrong answers.
+        """
         if stream not in forward.batch.texts:
             return cls._without_texts(forward)
         text, embedding = forward.stream(stream), forward.text_embedding(stream)
         ids = text.ids.masked_fill(~text.attention_mask, -1)
         shown = text.image >= 0
-        return cls(embedding[shown], forward.image_embedding, ids[shown], text.image[shown])
+        told, owner = text.image[shown].unique(return_inverse=True)
+        return cls(embedding[shown], forward.image_embedding[told], ids[shown], owner)
 
     @classmethod
     def _without_texts(cls, forward: Forward) -> Embedded:
@@ -56,7 +61,7 @@ class Embedded:
         device = forward.scale.device
         none = torch.zeros(0, forward.model.config.embedding or 0, device=device, requires_grad=True)
         no_ids = torch.zeros(0, 0, dtype=torch.int64, device=device)
-        return cls(none, none if forward.batch.pixels is None else forward.image_embedding, no_ids, no_ids.view(0))
+        return cls(none, none, no_ids, no_ids.view(0))
 
     @classmethod
     def join(cls, parts: Sequence[Embedded]) -> Embedded:

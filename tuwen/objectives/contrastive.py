@@ -25,7 +25,7 @@ class Config(PairsConfig):
 
 
 class Contrastive(PairsTerm):
-    """The mean of both directions, summed over the text rows. A picture without a text is only a wrong one.
+    """The mean of both directions, summed over the text rows.
 
     For a text, `log Σ_p exp(logit) - mean over right p of logit`; for a picture alike. The second terms are sums over
     right pairs, so they are taken text by text: `logit = scale · text · picture` is linear in the picture.
