@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from tuwen.data._boxes.phrases import COLOUR_NAMES, amount, bare, kind, named, number
 from tuwen.data._boxes.ways import of_a_box, of_a_tower, one_on_another
-from tuwen.data._boxes.world import Boxes, Item
+from tuwen.data._boxes.world import SHAPES, TALLEST, Boxes, Item
 
-TRIES = 16
+TRIES = 24
 
 
 class Claim(NamedTuple):
@@ -25,15 +25,20 @@ class Claim(NamedTuple):
 
 
 Make = Callable[[Random, Boxes], Claim]
+"""Which sentence it makes, chance alone decides; only its truth depends on the boxes."""
 
 
-def claim(rng: Random, picture: Boxes, wanted: bool) -> Claim | None:
-    """A sentence that is true, or false, as wanted; None where chance finds none."""
-    makers = _ABOUT_TOWERS if picture.towers else _ABOUT_THINGS
+def claim(rng: Random, pictures: tuple[Boxes, Boxes]) -> Claim | None:
+    """A sentence that is true of one of two pictures and false of the other; None where chance finds none.
+
+    Both pictures have towers, or none has. What is said to be true is so of the first.
+    """
+    make = rng.choice(_ABOUT_TOWERS if pictures[0].towers else _ABOUT_THINGS)
     for _ in range(TRIES):
-        found = rng.choice(makers)(rng, picture)
-        if found.true is wanted:
-            return Claim(_spelled(rng, found.text), wanted)
+        seed = rng.getrandbits(32)
+        first, second = (make(Random(seed), picture) for picture in pictures)
+        if None not in (first.true, second.true) and first.true != second.true:
+            return Claim(_spelled(rng, first.text), first.true)
     return None
 
 
@@ -134,16 +139,20 @@ def _on(rng: Random, picture: Boxes) -> Claim:
 def _containers(rng: Random, picture: Boxes) -> Claim:
     """There are at least two towers with a yellow block at the top."""
     way = of_a_tower(rng) if picture.towers else of_a_box(rng)
-    noun, nouns = ("tower", "towers") if picture.towers else rng.choice((("box", "boxes"), ("grey box", "grey boxes")))
+    noun, nouns = ("tower", "towers") if picture.towers else rng.choice(_BOX_NOUNS)
     often = sum(map(way.fits, picture.boxes))
     has = way.words.removeprefix("with ")
     if has != way.words and rng.random() < 0.15:
         n = rng.randint(1, 3)
-        return Claim(f"{number(rng, n)} of the {nouns} {rng.choice(('contains', 'has'))} {has}", bare(often, n))
+        of = noun if rng.random() < 0.4 else nouns  # as people write it
+        return Claim(f"{number(rng, n)} of the {of} {rng.choice(('contains', 'has'))} {has}", bare(often, n))
     how_many = amount(rng, most=3)
     link = rng.choice(("with", "with", "with", "which has", "that has", "having", "that contains"))
     words = way.words if has == way.words else f"{link} {has}"
     return Claim(f"{how_many.there()} {nouns if how_many.plural else noun} {words}", how_many.fits(often))
+
+
+_BOX_NOUNS = (("box", "boxes"), ("box", "boxes"), ("grey box", "grey boxes"), ("grey square", "grey squares"))
 
 
 def _each(rng: Random, picture: Boxes) -> Claim:
@@ -167,6 +176,43 @@ def _bases(rng: Random, picture: Boxes) -> Claim:
     return Claim(f"{number(rng, n)} of the towers has a {colour} {place}", bare(often, n))
 
 
+def _coloured_towers(rng: Random, picture: Boxes) -> Claim:
+    """There is a black tower with only one block."""
+    quantity, colour = rng.choice(("a", "only one", "no")), rng.choice(COLOUR_NAMES)
+    tall = amount(rng, most=4) if rng.random() < 0.5 else None
+    height = f" with {tall.of(named('', 'block'))}" if tall else ""
+    fits = [{item.colour for item in box} == {colour} for box in picture.boxes]
+    known = [fit and (tall is None or tall.fits(len(box))) for fit, box in zip(fits, picture.boxes, strict=True)]
+    often = sum(map(bool, known))
+    true = {"a": often > 0, "only one": often == 1, "no": often == 0}[quantity]
+    return Claim(f"there is {quantity} {colour} tower{height}", None if None in known else true)
+
+
+def _the_tower(rng: Random, picture: Boxes) -> Claim:
+    """The tower with four blocks has a black block at the top: there is one, or several that agree."""
+    colour, n = rng.choice(COLOUR_NAMES), rng.randint(1, TALLEST)
+    place, end = rng.choice((("top", -1), ("base", 0)))
+    blocks = f"{number(rng, n)} block{'s' * (n > 1)}"
+    forms = (
+        f"the tower with {blocks} has a {colour} block at the {place}",
+        f"the tower with {blocks} has a {colour} {place}",
+        f"the {place} of a {blocks} tower is {colour}",
+    )
+    found = {box[end].colour == colour for box in picture.boxes if len(box) == n}
+    return Claim(rng.choice(forms), None if len(found) == 2 else True in found)
+
+
+def _one_and_another(rng: Random, picture: Boxes) -> Claim:
+    """There is 1 blue triangle and 1 blue square."""
+    one, other = (named(colour, rng.choice(SHAPES)) for colour in rng.sample(COLOUR_NAMES, 2))
+    counts, said = (rng.randint(1, 3), rng.randint(1, 3)), []
+    for n, what in zip(counts, (one, other), strict=True):
+        said.append(f"{number(rng, n)} {what.called(n > 1)}")
+    fits = {bare(what.count(picture.items), n) for n, what in zip(counts, (one, other), strict=True)}
+    true = False if False in fits else None if None in fits else True
+    return Claim(f"there {'are' if counts[0] > 1 else 'is'} {said[0]} and {said[1]}", true)
+
+
 def _heights(rng: Random, picture: Boxes) -> Claim:
     """There are at least two towers with the same height."""
     heights = [len(box) for box in picture.boxes]
@@ -176,6 +222,14 @@ def _heights(rng: Random, picture: Boxes) -> Claim:
 
 
 _ABOUT_TOWERS: tuple[Make, ...] = (
-    _things, _blocks_at, _blocks_at, _on, *[_containers] * 4, _each, _bases, _heights,
+    *[_things] * 2, *[_blocks_at] * 2, _on, *[_containers] * 5, _each, _bases, _heights, _coloured_towers, _the_tower,
 )  # fmt: skip
-_ABOUT_THINGS: tuple[Make, ...] = (_things, *[_touching] * 4, _above, *[_containers] * 5, _each)
+_ABOUT_THINGS: tuple[Make, ...] = (
+    _things,
+    _things,
+    *[_touching] * 4,
+    _above,
+    *[_containers] * 5,
+    _each,
+    _one_and_another,
+)

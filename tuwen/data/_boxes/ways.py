@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations
 from random import Random
 from typing import NamedTuple
 
 from tuwen.data._boxes.phrases import COLOUR_NAMES, Kind, amount, kind, named, number
-from tuwen.data._boxes.world import Box, Item
+from tuwen.data._boxes.world import SHAPES, TALLEST, Box, Item
 
 ENDS = {"at the top": -1, "at the base": 0, "at the bottom": 0}
 """Which block of a tower is meant, its blocks counted from the base."""
@@ -102,6 +103,40 @@ def _two_kinds(rng: Random) -> Way:
     )
 
 
+def _stacked(rng: Random) -> Way:
+    """`with two black blocks stacked together`."""
+    what, n = named(rng.choice(COLOUR_NAMES), "block"), rng.randint(2, 3)
+    runs = [range(start, start + n) for start in range(TALLEST - n + 1)]
+    return Way(
+        f"with {number(rng, n)} {what.called(plural=True)} stacked together",
+        lambda box: any(len(box) > run[-1] and all(what.fits(box[place]) for place in run) for run in runs),
+    )
+
+
+def _blocks_and_blocks(rng: Random) -> Way:
+    """`with a black block and two blue blocks`: at least so many of each."""
+    kinds = [named(colour, "block") for colour in rng.sample(COLOUR_NAMES, 2)]
+    numbers = [rng.choice((1, 1, 2)), rng.choice((1, 2))]
+    said = [f"{number(rng, n) if n > 1 else 'a'} {what.called(n > 1)}" for n, what in zip(numbers, kinds, strict=True)]
+    return Way(
+        f"with {' and '.join(said)}",
+        lambda box: all(what.count(box) >= n for n, what in zip(numbers, kinds, strict=True)),
+    )
+
+
+def _three_kinds(rng: Random) -> Way:
+    """`with a black square, a blue square and a yellow circle`, each another thing."""
+    kinds = [named(rng.choice(COLOUR_NAMES), rng.choice((*SHAPES, "item"))) for _ in range(3)]
+    return Way(
+        f"with a {kinds[0].words}, a {kinds[1].words} and a {kinds[2].words}",
+        lambda box: any(all(map(_is, kinds, some)) for some in permutations(box, 3)),
+    )
+
+
+def _is(what: Kind, item: Item) -> bool:
+    return what.fits(item)
+
+
 def _only_of_a_kind(rng: Random) -> Way:
     only = kind(rng)
     return Way(f"with only {only.called(plural=True)}", lambda box: all(map(only.fits, box)))
@@ -157,6 +192,8 @@ _TOWER: tuple[Say, ...] = (
     _one_colour_only,
     _two_colours_only("blocks"),
     _all_colours,
+    _stacked,
+    _blocks_and_blocks,
     _same_colour("with a single color", "with blocks of the same color", "with only one color"),
 )
 _BOX: tuple[Say, ...] = (
@@ -165,6 +202,7 @@ _BOX: tuple[Say, ...] = (
     _some(named("", "item"), blocks=False),
     _two_kinds,
     _two_kinds,
+    _three_kinds,
     _same_colour("with items of only one color", "with objects of only one color", "with all items of the same color"),
     _two_colours_only("items"),
     _only_of_a_kind,

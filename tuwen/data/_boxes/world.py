@@ -62,9 +62,8 @@ class Boxes:
         return [item for box in self.boxes for item in box]
 
 
-def draw(rng: Random) -> Boxes:
-    """Three boxes, half of the time with towers."""
-    towers = rng.random() < 0.5
+def draw(rng: Random, towers: bool) -> Boxes:
+    """Three boxes, each with a tower or with things that are scattered."""
     fill = _tower if towers else _scattered
     return Boxes((fill(rng), fill(rng), fill(rng)), towers)
 
