@@ -138,8 +138,8 @@ def page(model: Model, assumed: Assumed, measured: dict[str, Any]) -> str:
         "",
         f"- An accelerator does {assumed.peak / 1e12:.0f} TFLOP/s in bf16 (an H100's data sheet), and a step reaches "
         f"{assumed.utilisation:.0%} of it: what `gpu/step.py` is to measure.",
-        "- Every device holds all weights, gradients and AdamW's moments in float32: 16 bytes a weight. Tuwen adds "
-        "gradients up over processes and does not shard them.",
+        "- Every device holds all weights, gradients and AdamW's moments in float32: 16 bytes a weight. With "
+        "`train.shard: true` N devices hold 8 + 16 / N bytes each.",
         f"- {MEMORY / 1e9:.0f} GB of a device are for these and for activations: 34 bytes a token, channel and layer.",
         f"- The network moves {assumed.network / 1e9:.0f} GB/s between devices; gradients travel in float32.",
         f"- A picture takes {assumed.picture / 1e3:.0f} kB on disk and a text {assumed.text:.0f} bytes.",

@@ -132,6 +132,18 @@ def test_two_processes_equal_one_and_resume_exactly(tmp_path: Path) -> None:
     assert together(2, tmp_path / "two", {"batch_size": 4, **config}) == two
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_two_processes_that_share_the_weights_out_equal_one_and_resume(tmp_path: Path) -> None:
+    config = {"steps": 6, "save_every_steps": 3, "optimizer": {"kind": "adamw", "eps": 1e-3}, "ema": 0.9}
+    (one,) = together(1, tmp_path / "one", {"batch_size": 8, **config})
+    two = together(2, tmp_path / "two", {"batch_size": 4, "shard": True, **config})
+    assert two[0] == two[1]
+    for name, values in one.items():
+        torch.testing.assert_close(torch.tensor(two[0][name]), torch.tensor(values), rtol=1e-5, atol=1e-6)
+    shutil.rmtree(tmp_path / "two" / "checkpoints" / "step-00000006")
+    assert together(2, tmp_path / "two", {"batch_size": 4, "shard": True, **config}) == two
+
+
 def test_the_average_of_the_weights_follows_them_slowly() -> None:
     step = ToyStep()
     trained = learner(step, ema=0.75)

@@ -113,6 +113,12 @@ class Recipe(PartConfig):
     train: TrainConfig
     evaluate: EvaluateConfig = EvaluateConfig()
 
+    @model_validator(mode="after")
+    def _guards_whole_weights(self) -> Recipe:
+        if self.guard is not None and self.train.shard:
+            raise ValueError("guard: measures the whole model while it is trained; leave the guard or train.shard out")
+        return self
+
 
 def data_kind(name: str | Path) -> str | None:
     """Which part a recipe reads its data from; None where it does not say so.

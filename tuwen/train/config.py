@@ -21,6 +21,8 @@ class TrainConfig(PartConfig):
     accumulate: forward passes whose gradients are summed for one optimizer step; exactly as one larger batch.
     gradient_cache: whether contrastive objectives compare the samples of all these batches with each other, and not
         each batch's alone: as one larger batch, in the memory of a small one, for one more pass without gradients.
+    shard: whether each process keeps but its share of weights, gradients and optimizer memory (`tuwen.train.sharding`),
+        for models too large for one device; also where `accelerate launch` is told to use FSDP.
     learning_rate: the highest. It rises linearly over `warmup` (a number of steps, or a share of the run below 1) and
         falls on a cosine to `floor` times the highest, beginning when the share `hold` of the run is over.
     layer_decay: what the learning rate of a layer is of that of the layer above it, in the image tower, the text tower
@@ -45,6 +47,7 @@ class TrainConfig(PartConfig):
     minutes: PositiveFloat | None = None
     accumulate: PositiveInt = 1
     gradient_cache: bool = False
+    shard: bool = False
     learning_rate: PositiveFloat = 1e-3
     warmup: NonNegativeInt | Share = 0.05
     hold: Share = 0.0
@@ -73,4 +76,6 @@ class TrainConfig(PartConfig):
             raise ValueError(f"say how long to train with exactly one of steps, epochs and minutes (there is {said})")
         if self.gradient_cache and self.accumulate == 1:
             raise ValueError("gradient_cache: there is one batch a step; set accumulate to 2 or more, or leave it out")
+        if self.gradient_cache and self.shard:
+            raise ValueError("gradient_cache: embeds outside of the pass that shard gathers weights for; leave one out")
         return self

@@ -8,12 +8,11 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from tuwen.core.batch import Batch
-from tuwen.core.errors import CheckpointError
+from tuwen.core.errors import CheckpointError, TrainingError
 from tuwen.core.loss import Loss
 from tuwen.core.rooms import build_part
 from tuwen.train.caching import Total, backward, cached_backward
@@ -22,6 +21,7 @@ from tuwen.train.config import TrainConfig
 from tuwen.train.machine import autocast
 from tuwen.train.optimizers import Trainable
 from tuwen.train.processes import Team
+from tuwen.train.sharding import alike, clip, is_share, put_together, shard, shared_like, whole
 
 
 class TrainStep(Protocol):
@@ -57,10 +57,14 @@ class Learner:
         self.weights: Mapping[str, float] = dict(sorted(step.weights.items()))  # type: ignore[union-attr, operator]
         self.counts: Callable[[Batch], Mapping[str, float]] = step.counts  # type: ignore[assignment]
         self.clip_norm, self.decay, self.caches = config.clip_norm, config.ema, config.gradient_cache
-        context = Trainable(step, config.weight_decay, config.betas, _scales(step, config.layer_decay))
+        team.spread(step)
+        self.sharded = team.world > 1 and (config.shard or team.wants_shares)
+        if self.sharded:
+            shard(step, team.device)
+        scales = _scales(step, config.layer_decay)
+        context = Trainable(step, config.weight_decay, config.betas, scales, self.sharded)
         self.parameters = context.parameters()
         self.optimizers: list[Optimizer] = build_part("train.optimizers", config.optimizer, context, "train.optimizer")
-        team.spread(step)
         self.average = [p.detach().clone() for p in self.parameters] if config.ema else []
 
     def gradients(self, batches: Sequence[Batch], totals: Mapping[str, float]) -> list[dict[str, Loss]]:
@@ -75,7 +79,7 @@ class Learner:
         for parameter in self.parameters:
             parameter.grad = None
         outcome = self._backward_all(batches, totals)
-        self.team.sum_gradients(self.parameters)
+        self.team.sum_gradients([parameter for parameter in self.parameters if not is_share(parameter)])
         return outcome
 
     def _backward_all(self, batches: Sequence[Batch], totals: Mapping[str, float]) -> list[dict[str, Loss]]:
@@ -93,6 +97,11 @@ class Learner:
     def _backward(self, batch: Batch, total: Total) -> dict[str, Loss]:
         with autocast(self.precision, self.team.device):
             losses: dict[str, Loss] = self.module(batch.to(self.team.device, non_blocking=True))
+        if self.sharded and not losses:
+            raise TrainingError(
+                f"the batch of {', '.join(batch.keys)} has nothing for any objective, and the other processes wait for "
+                "its gradients: train without train.shard, or with larger batches."
+            )
         backward(total(losses))
         return losses
 
@@ -102,7 +111,7 @@ class Learner:
 
     def update(self, learning_rate: float, steps_done: int) -> Tensor:
         """Clip the gradients, take an optimizer step. Returns the gradient's length before clipping."""
-        norm = clip_grad_norm_(self.parameters, self.clip_norm or float("inf"))
+        norm = clip(self.parameters, self.clip_norm or float("inf"))
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * group.get("scale", 1.0)
@@ -110,8 +119,15 @@ class Learner:
         if self.decay:
             # A short memory at first, so that the initial weights are soon forgotten.
             decay = min(self.decay, (1 + steps_done) / (10 + steps_done))
-            get_ema_multi_avg_fn(decay)(self.average, self.parameters, None)  # type: ignore[no-untyped-call]
+            for kind in alike(self.parameters):
+                average, now = ([tensors[place] for place in kind] for tensors in (self.average, self.parameters))
+                get_ema_multi_avg_fn(decay)(average, now, None)  # type: ignore[no-untyped-call]
         return norm
+
+    def put_together(self) -> None:
+        """After training: give every process all of the weights, where each has had its share."""
+        if self.sharded:
+            put_together(self.module)
 
     @torch.no_grad()
     def use_average(self) -> None:
@@ -120,17 +136,18 @@ class Learner:
             parameter.copy_(value)
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """All tensors that training goes on from, by file and name."""
+        """All tensors that training goes on from, by file and name. All processes must ask."""
         names = self._names()
-        files = {"model": _own_tensors(self.module)}
+        files = {"model": {name: whole(tensor) for name, tensor in _own_tensors(self.module).items()}}
         files["optimizer"] = {
-            f"{number}/{names[id(parameter)]}/{entry}": value
+            f"{number}/{names[id(parameter)]}/{entry}": whole(value)
             for number, optimizer in enumerate(self.optimizers)
             for parameter, entries in optimizer.state.items()
             for entry, value in entries.items()
         }
         if self.average:
-            files["ema"] = {names[id(p)]: value for p, value in zip(self.parameters, self.average, strict=True)}
+            average = zip(self.parameters, self.average, strict=True)
+            files["ema"] = {names[id(parameter)]: whole(value) for parameter, value in average}
         return files
 
     @torch.no_grad()
@@ -146,11 +163,12 @@ class Learner:
             _copy("ema", saved, {names[id(p)]: value for p, value in zip(self.parameters, self.average, strict=True)})
         state = saved.tensors("optimizer")
         for number, optimizer in enumerate(self.optimizers):
-            parameters = [names[id(p)] for group in optimizer.param_groups for p in group["params"]]
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             entries: dict[int, dict[str, Tensor]] = {}
-            for index, name in enumerate(parameters):
-                prefix = f"{number}/{name}/"
-                found = {key.removeprefix(prefix): state.pop(key) for key in list(state) if key.startswith(prefix)}
+            for index, parameter in enumerate(parameters):
+                prefix = f"{number}/{names[id(parameter)]}/"
+                own = sorted(key for key in state if key.startswith(prefix))
+                found = {key.removeprefix(prefix): shared_like(state.pop(key), parameter) for key in own}
                 if found:
                     entries[index] = found
             optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
@@ -186,4 +204,4 @@ def _copy(file: str, saved: Saved, targets: Mapping[str, Tensor]) -> None:
         if found[name].shape != target.shape:
             shapes = f"{list(found[name].shape)} in the checkpoint and {list(target.shape)} in the model"
             raise CheckpointError(f"{saved.path}: {file} weight {name} is {shapes}. Was the recipe changed?")
-        target.copy_(found[name])
+        target.copy_(shared_like(found[name], target))

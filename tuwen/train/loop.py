@@ -136,6 +136,7 @@ class Training:
         self.report()
         self.save()
         self.learner.use_average()
+        self.learner.put_together()
         return Result(
             step=journey.step,
             finished=journey.step >= journey.total,
@@ -216,10 +217,11 @@ class Training:
         self.window.check(self._kept)
         begin = time.monotonic()
         self._gather_cursors()
+        tensors = self.learner.tensors()
         if self.team.main:
             self.journey.seconds = self.clock.seconds
             state = self.journey.as_json(self.config, self.identity, self.team.world)
-            path = self.checkpoints.save(self.journey.step, self.learner.tensors(), state)
+            path = self.checkpoints.save(self.journey.step, tensors, state)
             self.say.on_save(self.journey.step, path)
         self.team.wait()
         self.saved_step, self.saved_at = self.journey.step, time.monotonic()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 import torch.distributed as dist
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from torch import Tensor, nn
 
 BUCKET = 2**23
@@ -25,6 +25,7 @@ class Team:
         self.device: torch.device = accelerator.device
         self.rank: int = accelerator.process_index
         self.world: int = accelerator.num_processes
+        self.wants_shares = accelerator.distributed_type == DistributedType.FSDP
         # Decisions are exchanged between the processors, so that they never wait for the accelerators.
         self._group = dist.new_group(backend="gloo") if self.world > 1 else None
 
