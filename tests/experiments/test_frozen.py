@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
+from tuwen.core.errors import DataError
 from tuwen.experiments import frozen
 from tuwen.experiments.frozen import Results, markdown, run
 
@@ -41,10 +42,19 @@ def language_of(run: Path) -> str:
     return digest.hexdigest()
 
 
+def drawings(folder: Path) -> Path:
+    """Two kinds of picture, two of each."""
+    for kind, colour in (("dark", 20), ("light", 220)):
+        (folder / kind).mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGB", (40, 40), (colour + number,) * 3).save(folder / kind / f"{number}.png")
+    return folder
+
+
 def test_all_arms_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frozen, "QUICK", TINY)
     said: list[str] = []
-    results = run(tmp_path, quick=True, say=said.append)
+    results = run(tmp_path, quick=True, pictures=drawings(tmp_path / "drawings"), say=said.append)
     assert set(results.arms) == {"frozen", "finetuned", "unpretrained"}
     assert results.trials == {"episodes": 4, "questions": 4}
     assert {"2_way_0_shot", "2_way_1_shot", "0_shot_accuracy", "1_shot_accuracy"} == set(results.figures)
@@ -52,7 +62,17 @@ def test_all_arms_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert language_of(tmp_path / "frozen") == language_of(tmp_path / "language")
     assert language_of(tmp_path / "finetuned") != language_of(tmp_path / "language")
     assert json.loads((tmp_path / "results.json").read_text())["arms"] == results.arms
-    assert (tmp_path / "results.md").read_text() == markdown(results)
+    table, others = (
+        (tmp_path / "results.md").read_text().split("\nPictures that the model was never told of (drawings):\n\n")
+    )
+    assert table == markdown(results)
+    assert [line.split(" | ")[0] for line in others.splitlines()[2:]] == [
+        "| 2 words, 0 pictures of each",
+        "| 2 words, 1 picture of each",
+    ]
+    bound = json.loads((tmp_path / "results.json").read_text())["elsewhere"]
+    assert set(bound["arms"]) == set(results.arms)
+    assert bound["trials"] == {"episodes": 4}
     with Image.open(tmp_path / "results.png") as picture:
         assert picture.width > 400
     assert len(said) == 5
@@ -61,13 +81,21 @@ def test_all_arms_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert again == [], "what has ended is not trained again"
 
 
+def test_pictures_that_are_not_alike_cannot_be_bound(tmp_path: Path) -> None:
+    """Which is said before anything is trained."""
+    (drawings(tmp_path / "drawings") / "dark" / "1.png").unlink()
+    with pytest.raises(DataError, match="two subfolders of two pictures each"):
+        run(tmp_path / "runs", pictures=tmp_path / "drawings")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_table_beside_the_papers() -> None:
     """90 of 100 are between 82.6 and 94.5 % with 95 % certainty (Wilson)."""
     figures = {"2_way_1_shot": 0.9, "2_way_1_shot_blind_floor": 0.5, "2_way_1_shot_in_words": 1.0, "named_alone": 0.7}
     arms = {"frozen": figures, "finetuned": {"0_shot_accuracy": 0.25}}
     lines = markdown(Results(arms, {"episodes": 100, "questions": 40})).splitlines()
     assert lines[0] == "| | frozen | fine-tuned | blind | chance | the paper's |"
-    assert "| 2 words, 1 pictures of each | 90.0 (83–94) |  | 50.0 (40–60) | 50 | 53.4 |" in lines
+    assert "| 2 words, 1 picture of each | 90.0 (83–94) |  | 50.0 (40–60) | 50 | 53.4 |" in lines
     assert "| 0 examples: questions answered |  | 25.0 (14–40) |  |  | 29.5 |" in lines
     assert "| named alone | 70.0 (60–78) |  | | | |" in lines
-    assert "| 2 words, 1 pictures of each, told in words | 100.0 (96–100) |  | | | |" in lines
+    assert "| 2 words, 1 picture of each, told in words | 100.0 (96–100) |  | | | |" in lines

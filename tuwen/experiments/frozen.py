@@ -8,6 +8,8 @@ judged with each of them.
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +34,9 @@ UNLEARNED = ("train.steps=1", "train.warmup=0", "train.learning_rate=1e-9")
 """A language model with the tokenizer of the pretrained one, that has learned nothing."""
 
 QUICK = {
-    "frozen_language": ("train.steps=700", "data.stages.0.samples=5000", "data.stages.1.samples=5000"),
+    "frozen_language": ("train.steps=620", "data.stages.0.samples=4500", "data.stages.1.samples=4500"),
     "frozen": (
-        "train.steps=300",
+        "train.steps=270",
         "evaluate.samples=400",
         "evaluate.splits=[test]",
         "tasks.fast_binding.episodes=100",
@@ -124,6 +126,7 @@ def run(
         say: hears what is done.
     """
     arms = ARMS if controls else ARMS[:1]
+    others = None if pictures is None else _alike(pictures)
     _train(out / LANGUAGE, "frozen_language", quick, (), listeners, say)
     if any(arm.language == UNTRAINED for arm in arms):
         _train(out / UNTRAINED, "frozen_language", quick, UNLEARNED, listeners, say)
@@ -134,31 +137,37 @@ def run(
     results = collect(found)
     content: dict[str, Any] = {"arms": results.arms, "trials": results.trials, "paper": PAPER}
     table = markdown(results)
-    if pictures is not None:
-        others = elsewhere({arm.name: out / arm.name for arm in arms}, pictures)
-        content["elsewhere"] = {"arms": others.arms, "trials": others.trials}
-        table += f"\nPictures that the model was never told of ({pictures.name}):\n\n{markdown(others)}"
+    if pictures is not None and others is not None:
+        bound = elsewhere({arm.name: out / arm.name for arm in arms}, others)
+        content["elsewhere"] = {"arms": bound.arms, "trials": bound.trials}
+        table += f"\nPictures that the model was never told of ({pictures.name}):\n\n{markdown(bound)}"
     write_whole(out / "results.json", json.dumps(content, indent=2))
     write_whole(out / "results.md", table)
     draw(results, out / "results.png")
     return results
 
 
-def elsewhere(runs: Mapping[str, Path], pictures: Path) -> Results:
-    """How arms bind words to the pictures of a folder; its subfolders say what is alike.
+def elsewhere(runs: Mapping[str, Path], samples: Sequence[Sample]) -> Results:
+    """How the arms of these runs bind words to other pictures; their labels say what is alike."""
+    found = {name: _bind(run, samples) for name, run in runs.items()}
+    arms = {name: _own(figures) for name, figures in found.items()}
+    return Results(arms, {"episodes": int(next(iter(found.values()))["count"])})
+
+
+def _alike(pictures: Path) -> list[Sample]:
+    """The pictures of a folder; its subfolders are their labels.
 
     Raises:
-        DataError: there is no such folder, or too few of its pictures are alike.
+        DataError: there is no such folder, or no subfolder of it has two pictures and another one two, too.
     """
     splits = build_part("data", {"kind": "folder", "path": str(pictures)})
     samples = [sample for split in splits.values() for sample in sound(by_number(split, range(len(split))))]
-    found = {name: _bind(run, samples) for name, run in runs.items()}
-    if not any("_way_" in figure for figures in found.values() for figure in figures):
+    kinds = Counter(sample.label for sample in samples if sample.label is not None)
+    if sum(count > 1 for count in kinds.values()) < 2:
         raise DataError(
-            f"{pictures}: it needs a subfolder for each kind, with as many pictures as there are shots, and one."
+            f"{pictures}: to bind words to them it needs two subfolders of two pictures each, at the least."
         )
-    arms = {name: _own(figures) for name, figures in found.items()}
-    return Results(arms, {"episodes": int(next(iter(found.values()))["count"])})
+    return samples
 
 
 def _bind(run: Path, samples: Sequence[Sample]) -> Figures:
@@ -250,9 +259,12 @@ def _cell(share: tuple[float, float, float] | None) -> str:
 
 
 def _chance(figure: str) -> str:
-    return f"{100 / int(figure.split('_')[0]):.0f}" if "_way_" in figure else ""
+    """Of who knows that it is one of the words that were told; nobody knows where none were told."""
+    told = "_way_" in figure and "_way_0_" not in figure
+    return f"{100 / int(figure.split('_')[0]):.0f}" if told else ""
 
 
 def _title(figure: str) -> str:
     words = figure.replace("_way_", " words, ").replace("_shot_accuracy", " examples: questions answered")
-    return words.replace("_shot", " pictures of each").replace("_in_words", ", told in words").replace("_", " ")
+    words = words.replace("_shot", " pictures of each").replace("_in_words", ", told in words").replace("_", " ")
+    return re.sub(r"\b1 (picture|example)s", r"1 \1", words)

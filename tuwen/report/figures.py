@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Any
 
 from tuwen.metrics.classification import wilson_interval
-from tuwen.report.labels import FLOORS, SPLITS, TASKS, Label, label
+from tuwen.report.labels import FLOORS, KINDS, SPLITS, TASKS, Label, label
 
 Numbers = Mapping[str, Any]
 
@@ -58,6 +58,27 @@ def _directions(suffix: str, en: str, zh: str, unit: Unit, headline: bool = Fals
     }
 
 
+def _of_kinds(suffix: str, en: str, zh: str, unit: Unit = Unit.SHARE) -> dict[str, Metric]:
+    """A figure for each kind of question."""
+    return {
+        f"{kind}_{suffix}": Metric(Label(f"{en}, {name.en}", f"{zh}，{name.zh}"), unit) for kind, name in KINDS.items()
+    }
+
+
+_SHOTS = {
+    f"{ways}_way_{shots}_shot": Metric(
+        Label(f"{ways} words, {shots} pictures of each", f"{ways} 个新词，每词 {shots} 图"), headline=True, counted=True
+    )
+    for ways in (2, 3, 5, 10, 20)
+    for shots in (0, 1, 3, 5)
+} | {
+    f"{shots}_shot_accuracy": Metric(
+        Label(f"Accuracy after {shots} examples", f"{shots} 个示例后的准确率"), headline=True, counted=True
+    )
+    for shots in (0, 1, 2, 4, 8)
+}
+"""Figures of prompts with examples."""
+
 METRICS: dict[str, Metric] = {
     "exact_match": Metric(Label("Exact match", "逐字一致"), headline=True, counted=True),
     "accuracy": Metric(Label("Accuracy", "准确率"), headline=True, counted=True),
@@ -73,23 +94,17 @@ METRICS: dict[str, Metric] = {
     "perplexity": Metric(Label("Perplexity", "困惑度"), Unit.PLAIN),
     "masked_accuracy": Metric(Label("Hidden words guessed", "掩码预测准确率"), headline=True),
     "masked_perplexity": Metric(Label("Perplexity of hidden words", "掩码困惑度"), Unit.PLAIN),
+    **_SHOTS,
     **{
-        f"{ways}_way_{shots}_shot": Metric(
-            Label(f"{ways} words, {shots} pictures of each", f"{ways} 个新词，每词 {shots} 图"),
-            headline=True,
-            counted=True,
-        )
-        for ways in (2, 3, 5, 10, 20)
-        for shots in (0, 1, 3, 5)
+        f"{name}_in_words": Metric(Label(f"{metric.label.en}, told in words", f"{metric.label.zh}，以文字代图"))
+        for name, metric in _SHOTS.items()
     },
     "named_alone": Metric(Label("Named rightly, alone", "单独命名正确")),
     "named_in_company": Metric(Label("Named rightly, behind others", "排在他图之后命名正确")),
-    **{
-        f"{shots}_shot_accuracy": Metric(
-            Label(f"Accuracy after {shots} examples", f"{shots} 个示例后的准确率"), headline=True, counted=True
-        )
-        for shots in (0, 1, 2, 4, 8)
-    },
+    **_of_kinds("accuracy", "Accuracy", "准确率"),
+    **_of_kinds("rouge_l", "ROUGE-L", "ROUGE-L"),
+    **_of_kinds("mae", "Mean absolute error", "平均绝对误差", Unit.PLAIN),
+    **_of_kinds("mse", "Mean squared error", "均方误差", Unit.PLAIN),
     "macro_f1": Metric(Label("Macro F1", "宏平均 F1")),
     "micro_f1": Metric(Label("Micro F1", "微平均 F1")),
     "macro_precision": Metric(Label("Macro precision", "宏平均精确率")),
