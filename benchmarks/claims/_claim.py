@@ -38,7 +38,8 @@ def options(description: str | None, of: str = "the recipe", pieces: bool = Fals
 def piece(kept: Path | None, decided_by: str, measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
     """One of the things that a claim measures: what an earlier call kept of it, or else measured now.
 
-    So a claim that takes long can be measured in pieces, one a call. `seconds` is added to what was measured.
+    So a claim that takes long can be measured in pieces, one a call. To what was measured are added `seconds`, and
+    `threads`: how many cores it had.
 
     Args:
         kept: where pieces are kept; None for nowhere.
@@ -58,9 +59,11 @@ def piece(kept: Path | None, decided_by: str, measure: Callable[[Path], dict[str
 
 
 def _timed(measure: Callable[[Path], dict[str, Any]], folder: Path) -> dict[str, Any]:
+    import torch
+
     began = time.perf_counter()
     found = measure(folder)
-    return {**found, "seconds": round(time.perf_counter() - began, 1)}
+    return {**found, "seconds": round(time.perf_counter() - began, 1), "threads": torch.get_num_threads()}
 
 
 def trained(recipe: Resolved[Recipe], kept: Path | None = None) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A floor is what is right without looking: the commonest answer, the best guess from the question alone, the model's own
 guess from a blank picture, or chance among the candidates, whichever is highest. Measured one at a time with
-`--only S1 --out FOLDER`, and so on, they are put together by a call with `--out FOLDER` alone.
+`--only S1 --out FOLDER`, and so on, they are put together by a call with `--out FOLDER` alone; `threads` says how many
+cores each had.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def measure(recipe: str, task: str, figure: str, floor: str, sets: list[str], ke
         "above_floor": round(found[figure] - found[floor], 4),
         "train_seconds": metrics["train_seconds"],
         "seconds": metrics["seconds"],
+        "threads": metrics["threads"],
         "count": found["count"],
         **headline_shares(metrics["tasks"]),
     }
