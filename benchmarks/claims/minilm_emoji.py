@@ -32,7 +32,7 @@ from tuwen.train.listeners import ProgressBar
 NEW = 0.1
 """Share of the emoji, of all skin tones, that training never sees."""
 
-SHORT = {"train": {"minutes": None, "steps": 300, "batch_size": 128}, "tasks": {"retrieve": {"texts": 1}}}
+SHORT = {"train": {"minutes": None, "steps": 200, "batch_size": 128}, "tasks": {"retrieve": {"texts": 1}}}
 """For both text towers alike; a name of each picture at a time."""
 
 ASKED = {"frozen_minilm.new_r1": "> 0", "frozen_minilm.toned_r1": "> 0.1", "from_scratch.toned_r1": "> 0.1"}
