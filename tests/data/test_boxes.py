@@ -74,13 +74,12 @@ TRUTHS: dict[bool, dict[str, bool]] = {
 
 def said(picture: Boxes) -> dict[str, bool]:
     """What the grammar says of a picture, and whether it holds it to be true."""
-    rng, found = Random(0), {}
+    rng, found = Random(0), dict[str, bool]()
     for _ in range(12_000):
         claim = sentences.claim(rng, (picture, draw(rng, picture.towers)))
         if claim is not None:
             text = re.sub(r"\ban\b", "a", claim.text.lower().rstrip("."))
-            assert found.setdefault(text, claim.true) == claim.true, f"{text!r} cannot be both"
-            found[text] = bool(claim.true)
+            assert found.setdefault(text, bool(claim.true)) == claim.true, f"{text!r} cannot be both"
     return found
 
 

@@ -52,7 +52,7 @@ class Embedded:
         text, embedding = forward.stream(stream), forward.text_embedding(stream)
         ids = text.ids.masked_fill(~text.attention_mask, -1)
         shown = text.image >= 0
-        told, owner = text.image[shown].unique(return_inverse=True)
+        told, owner = torch.unique(text.image[shown], return_inverse=True)
         return cls(embedding[shown], forward.image_embedding[told], ids[shown], owner)
 
     @classmethod
