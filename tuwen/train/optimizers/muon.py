@@ -17,6 +17,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
 from tuwen.train.optimizers import Trainable
 from tuwen.train.optimizers.adamw import adamw
@@ -83,7 +84,13 @@ def _by_shape(parameters: Iterable[nn.Parameter]) -> Iterable[list[nn.Parameter]
 
 
 def build(config: Config, context: Trainable) -> list[Optimizer]:
-    """Muon where a weight maps one vector to another; AdamW for embeddings, positions, biases, gains."""
+    """Muon where a weight maps one vector to another; AdamW for embeddings, positions, biases, gains.
+
+    Raises:
+        RecipeError: each process has but a share of the matrices.
+    """
+    if context.sharded:
+        raise RecipeError("train.optimizer muon: needs whole matrices; use kind: adamw where training is sharded.")
     tied = {id(m.weight) for m in context.module.modules() if isinstance(m, nn.Embedding)}
     maps = {id(m.weight) for m in context.module.modules() if isinstance(m, nn.Linear | nn.Conv2d)} - tied
     matrices = [p for p in context.parameters() if id(p) in maps]
