@@ -215,8 +215,8 @@ def draw(results: Results, file: Path) -> None:
     from matplotlib.figure import Figure
 
     ways = sorted({int(name.split("_")[0]) for name in results.figures if "_way_" in name})
-    figure = Figure(figsize=(4.2 * len(ways), 3.4), layout="constrained")
-    axes = figure.subplots(1, len(ways), sharey=True, squeeze=False)[0]
+    figure = Figure(figsize=(4.2 * len(ways), 3.6), layout="constrained")
+    axes = figure.subplots(1, len(ways), sharex=True, sharey=True, squeeze=False)[0]
     for axis, number in zip(axes, ways, strict=True):
         for arm in ARMS:
             if arm.name in results.arms:
@@ -226,7 +226,8 @@ def draw(results: Results, file: Path) -> None:
         axis.axhline(1 / number, color="0.6", linestyle=":", label="chance among the words")
         axis.set(title=f"{number} new words", xlabel="pictures of each word", ylim=(-0.02, 1.02))
     axes[0].set_ylabel("named by the right new word")
-    axes[-1].legend(fontsize="small")
+    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize="small")
     figure.savefig(file, dpi=150)
 
 
