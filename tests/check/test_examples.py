@@ -76,6 +76,7 @@ def test_positions_and_rows_add_up_to_those_of_the_batch(looked: Looked) -> None
         "vqa": "words",
         "retrieve": "retrieve",
         "classify": "classify",
+        "foils": "foils",
     }
 
 

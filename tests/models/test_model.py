@@ -124,7 +124,7 @@ def test_a_language_model_without_an_image_tower_cannot_see() -> None:
     text = batch.texts["retrieve"]
     mask = text.attention_mask & (torch.arange(text.ids.shape[1]) > 0)
     told = {"retrieve": type(text)(text.ids, text.segments, text.image, mask)}
-    with pytest.raises(RecipeError, match="no way for its language model to see: name an image tower"):
+    with pytest.raises(RecipeError, match="no image tower: name one under model.image"):
         model(Batch(batch.pixels, told)).predictions("retrieve")
     assert model(Batch(None, told)).predictions("retrieve").logits.isfinite().all()
 

@@ -60,7 +60,7 @@ RECIPE: dict[str, Any] = {
     "evaluate": {"samples": 10},
 }
 
-GOLDEN = [18.85518, 18.59296, 18.66063, 17.91184, 17.89279]
+GOLDEN = [18.07587, 19.60123, 19.17085, 18.58073, 17.71447]
 """The total loss of the first five steps. Change it only with a change that is meant to change what is trained."""
 
 
