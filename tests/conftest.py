@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests fork processes that train, and OpenMP's threads do not survive a fork. Set before anything imports PyTorch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

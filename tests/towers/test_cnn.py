@@ -71,6 +71,7 @@ def test_windows_that_cannot_be(settings: dict[str, int], told: str) -> None:
 
 def test_positions_begin_as_planes() -> None:
     plane = planes(5, 4)
+    assert plane.is_contiguous()
     assert plane.shape == (1, 5, 4, 4)
     steps_right, steps_down = plane.diff(dim=3), plane.diff(dim=2)
     assert torch.allclose(steps_right, steps_right[..., :1, :1].expand_as(steps_right), atol=1e-6)

@@ -19,7 +19,7 @@ from tuwen.core.batch import Batch
 from tuwen.core.errors import CheckpointError
 from tuwen.core.loss import Loss
 from tuwen.train.checkpoints import Checkpoints
-from tuwen.train.learner import Learner
+from tuwen.train.learner import Learner, _laid_out
 from tuwen.train.processes import Team
 
 
@@ -218,3 +218,13 @@ def test_frozen_weights_stay_and_cost_no_state() -> None:
     assert torch.equal(step.words.weight, before)
     assert not any("words" in name for name in trained.tensors()["optimizer"])
     assert "words.weight" in trained.tensors()["model"]
+
+
+def test_a_loaded_state_lies_in_memory_as_its_parameter_does() -> None:
+    """The same numbers in another order are rounded otherwise, and a resumed run would drift from the whole one."""
+    parameter = torch.randn(3, 4).t()
+    found = _laid_out(torch.arange(12.0).view(4, 3), parameter)
+    assert found.stride() == parameter.stride()
+    assert torch.equal(found, torch.arange(12.0).view(4, 3))
+    step = torch.tensor(3.0)
+    assert _laid_out(step, parameter) is step

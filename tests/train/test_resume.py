@@ -47,7 +47,7 @@ def training(run: Path, config: dict[str, Any], **options: Any) -> BaseProcess:
 def test_killed_and_resumed_it_ends_with_the_same_bits(
     tmp_path: Path, config: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    config = {"save_every_steps": 7, "log_every": 3, **config}
+    config = {"save_every_steps": 7, "log_every": 1, **config}
     options = {"slow": 0.005, **options}
     train(tmp_path / "first", settings(**config | {"steps": 1, "epochs": None}))  # imports, once for all processes
     undisturbed = training(tmp_path / "undisturbed", config, **options)
@@ -59,7 +59,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(
     assert last_tensors(run) == last_tensors(tmp_path / "undisturbed")
     logs = [read_lines(folder / "log.jsonl") for folder in (tmp_path / "undisturbed", run)]
     assert [report["step"] for report in logs[1]] == [report["step"] for report in logs[0]]
-    assert [report["losses"] for report in logs[1]][-3:] == [report["losses"] for report in logs[0]][-3:]
+    assert [report["losses"] for report in logs[1]] == [report["losses"] for report in logs[0]]
     assert read_lines(run / "skipped.jsonl") == read_lines(tmp_path / "undisturbed" / "skipped.jsonl")
 
 

@@ -168,7 +168,10 @@ class Learner:
             for index, parameter in enumerate(parameters):
                 prefix = f"{number}/{names[id(parameter)]}/"
                 own = sorted(key for key in state if key.startswith(prefix))
-                found = {key.removeprefix(prefix): shared_like(state.pop(key), parameter) for key in own}
+                found = {
+                    key.removeprefix(prefix): _laid_out(shared_like(state.pop(key), parameter), parameter)
+                    for key in own
+                }
                 if found:
                     entries[index] = found
             optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
@@ -193,6 +196,12 @@ def _own_tensors(module: nn.Module) -> dict[str, Tensor]:
     kept = module.state_dict(keep_vars=True)
     buffers = {name: buffer for name, buffer in module.named_buffers() if name in kept}
     return dict(module.named_parameters()) | buffers
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """In memory as the parameter is, and as it was before: the same numbers in another order are rounded otherwise."""
+    alike = value.shape == parameter.shape and value.stride() != parameter.stride()
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value) if alike else value
 
 
 def _copy(file: str, saved: Saved, targets: Mapping[str, Tensor]) -> None:

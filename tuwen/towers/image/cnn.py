@@ -69,7 +69,7 @@ def planes(channels: int, size: int) -> Tensor:
     """
     line = torch.linspace(-1, 1, size) if size > 1 else torch.zeros(1)
     across, down = torch.randn(2, 1, channels, 1, 1)
-    return across * line + down * line.unsqueeze(1)
+    return (across * line + down * line.unsqueeze(1)).contiguous()
 
 
 class ResidualBlock(nn.Module):
@@ -114,7 +114,7 @@ class CNN(ImageTower):
         self.pool = POOLS[config.pool]
         self.norm = nn.LayerNorm(self.width)
         self.position = nn.Parameter(planes(self.width, self.windows.size))
-        self.place = nn.Parameter(0.5 * planes(self.width, self.windows.side).flatten(2).transpose(1, 2))
+        self.place = nn.Parameter(0.5 * planes(self.width, self.windows.side).flatten(2).mT.contiguous())
 
     def forward(self, pixels: Tensor) -> Features:
         grid = self.stages(pixels)
