@@ -72,6 +72,24 @@ def test_a_wrong_pair_is_never_a_right_one(texts: list[list[str]]) -> None:
         assert not right[other, text.image].any()
 
 
+def test_what_has_no_partner_is_no_wrong_partner() -> None:
+    """A picture without a text, and a text without a picture: nobody said that they do not fit."""
+    model, batch = tiny.model(heads=HEADS), tiny.batch([["a"], [], ["b"], ["c"]])
+    text = batch.texts["retrieve"]
+    unpaired = replace(batch, texts={"retrieve": replace(text, image=torch.tensor([0, 2, -1]), rows_per_image=None)})
+    objective = matching()
+    assert objective.count(unpaired) == 2
+    for seed in range(20):
+        torch.manual_seed(seed)
+        picture, other, usable = objective._hard_negatives(model(unpaired))
+        assert usable.tolist() == [True, True, False]
+        assert picture[:2].tolist() == [2, 0]
+        assert other[:2].tolist() == [1, 0]
+    torch.manual_seed(0)
+    paired = objective(model(tiny.batch([["a"], [], ["b"]])))
+    torch.testing.assert_close(objective(model(unpaired)).mean, paired.mean)
+
+
 @pytest.mark.parametrize("texts", [[["a"]], [["a"], ["a"], ["a"]], [["a", "b", "c"]], [["a", "a"], ["a", "a"]]])
 def test_where_no_pair_is_wrong_only_true_ones_are_asked(texts: list[list[str]]) -> None:
     model, batch = tiny.model(heads=HEADS).train(), tiny.batch(texts)

@@ -32,8 +32,8 @@ def softmax(scores: list[Tensor], place: int) -> Tensor:
 
 
 def by_hand(model: VisionLanguageModel, batch: Batch, over: str) -> Tensor:
-    """Pair by pair; for one picture or text after the other."""
-    forward, text = model(batch), batch.texts["retrieve"]
+    """Pair by pair; for one picture or text after the other. What has no partner is left out."""
+    forward, owners = model(batch), batch.texts["retrieve"].image.tolist()
     images, texts = forward.image.pooled, forward.text("retrieve").pooled
     fusion, head = model.require("fusion"), model.head("pair")
 
@@ -42,18 +42,18 @@ def by_hand(model: VisionLanguageModel, batch: Batch, over: str) -> Tensor:
 
     def right(picture: int, row: int) -> bool:
         """Whether it is one of the picture's own texts, word by word."""
-        own = [other for other in range(len(texts)) if text.image[other] == picture]
-        return any(torch.equal(text.ids[other], text.ids[row]) for other in own)
+        return any(torch.equal(ids[other], ids[row]) for other in rows if owners[other] == picture)
 
-    pictures, rows = range(len(images)), range(len(texts))
+    ids = batch.texts["retrieve"].ids
+    rows = [row for row in range(len(texts)) if owners[row] >= 0]
+    pictures = [picture for picture in range(len(images)) if picture in owners]
     losses = []
     for one in pictures if over == "texts" else rows:
         others = rows if over == "texts" else pictures
         pairs = [(one, other) if over == "texts" else (other, one) for other in others]
         true = [right(*pair) for pair in pairs]
         scores = [score(*pair) for pair in pairs]
-        if any(true):
-            losses += [(true[n] / sum(true) - softmax(scores, n)) ** 2 / 2 for n in range(len(pairs))]
+        losses += [(true[n] / sum(true) - softmax(scores, n)) ** 2 / 2 for n in range(len(pairs))]
     return torch.stack(losses).sum()
 
 
@@ -72,6 +72,16 @@ def test_it_is_the_loop(over: str, case: str) -> None:
         assert (ours is None) == (theirs is None)
         if ours is not None and theirs is not None:
             torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("over", ["texts", "pictures"])
+def test_a_text_without_a_picture_is_left_out(over: str) -> None:
+    whole, batch = model(), tiny.batch([["a"], ["b"], ["c"]])
+    text = replace(batch.texts["retrieve"], image=torch.tensor([0, -1, 2]), rows_per_image=None)
+    batch = replace(batch, texts={"retrieve": text})
+    objective = tiny.objective({"kind": "pair_association", "over": over})
+    assert objective.count(batch) == 2
+    torch.testing.assert_close(objective(whole(batch)).sum, by_hand(whole, batch, over))
 
 
 def test_by_hand_for_scores_that_know_nothing() -> None:

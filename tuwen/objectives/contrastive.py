@@ -52,7 +52,8 @@ def positives(text: TextBatch, images: int) -> Tensor:
     """bool `[R, P]`: whether a text is right for a picture, its own or one that has the very same text."""
     distinct, number = torch.unique(text.ids, dim=0, return_inverse=True)
     right = torch.zeros(len(distinct), images, dtype=torch.bool, device=text.ids.device)
-    right[number, text.image] = True
+    shown = text.image >= 0
+    right[number[shown], text.image[shown]] = True
     return right[number]
 
 

@@ -17,7 +17,7 @@ from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
 from tuwen.models.config import HeadConfig
 from tuwen.models.forward import Forward
-from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term, rows
+from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
 from tuwen.objectives.contrastive import positives
 
 
@@ -42,7 +42,7 @@ class Matching(Term[Config]):
 
     def __call__(self, forward: Forward) -> Loss:
         text = forward.stream(self.config.stream)
-        asked = torch.arange(self._asked(forward.batch), device=text.ids.device)
+        asked = (text.image >= 0).nonzero()[: self._asked(forward.batch), 0]
         wrong_image, wrong_text, usable = (found[asked] for found in self._hard_negatives(forward))
         own_image = text.image[asked]
         fused = forward.fused_pairs(
@@ -59,20 +59,25 @@ class Matching(Term[Config]):
         return Loss(losses.sum() / 3, count, {"accuracy": right.detach()})
 
     def _asked(self, batch: Batch) -> int:
-        """The first texts of the batch, whose order is random."""
-        return math.ceil(self.config.share * rows(batch, self.config.stream))
+        """The first texts with a picture; the order of a batch is random."""
+        text = batch.texts.get(self.config.stream)
+        return 0 if text is None else math.ceil(self.config.share * int((text.image >= 0).sum()))
 
     @torch.no_grad()
     def _hard_negatives(self, forward: Forward) -> tuple[Tensor, Tensor, Tensor]:
-        """For each text a wrong picture and, for its picture, a wrong text; and whether the batch has any."""
+        """For each text a wrong picture and, for its picture, a wrong text; and whether the batch has both.
+
+        A picture without a text is no wrong one, nor is a text without a picture: nobody said that they do not fit.
+        """
         text = forward.stream(self.config.stream)
         similarity = forward.scale * forward.similarity(self.config.stream)
-        positive = positives(text, similarity.shape[1])
-        usable = ~positive.all(1) & ~positive.all(0)[text.image]
-        similarity = similarity.masked_fill(positive, float("-inf"))
-        wrong_image = _draw(similarity, usable)
-        wrong_text = _draw(similarity.T[text.image], usable)
-        return wrong_image, wrong_text, usable
+        shown = text.image >= 0
+        told = torch.zeros(similarity.shape[1], dtype=torch.bool, device=shown.device)
+        told[text.image[shown]] = True
+        wrong = ~positives(text, len(told)) & told & shown.unsqueeze(1)
+        usable = wrong.any(1) & wrong.any(0)[text.image]
+        similarity = similarity.masked_fill(~wrong, float("-inf"))
+        return _draw(similarity, usable), _draw(similarity.T[text.image], usable), usable
 
 
 def _draw(logits: Tensor, usable: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from tuwen.core.errors import RecipeError
 from tuwen.core.loss import Loss
 from tuwen.models.config import HeadConfig
 from tuwen.models.forward import Forward
-from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term, precise, rows
+from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term, precise
 from tuwen.objectives.contrastive import positives
 
 
@@ -44,29 +44,30 @@ class PairAssociation(Term[Config]):
     heads = {"head": HeadConfig(reads="fused", classes=1, hidden=128)}
 
     def count(self, batch: Batch) -> float:
-        if self.config.over == "pictures" or not rows(batch, self.config.stream):
-            return rows(batch, self.config.stream)
-        return float(len(torch.unique(batch.texts[self.config.stream].image)))
+        if self.config.stream not in batch.texts:
+            return 0.0
+        text = batch.texts[self.config.stream]
+        owners = text.image[text.image >= 0]
+        return float(len(owners if self.config.over == "pictures" else torch.unique(owners)))
 
     def __call__(self, forward: Forward) -> Loss:
-        scores = self._scores(forward)
-        right = positives(forward.stream(self.config.stream), scores.shape[1])
+        text = forward.stream(self.config.stream)
+        shown = (text.image >= 0).nonzero().squeeze(1)
+        told = torch.unique(text.image[shown])
+        scores = self._scores(forward, shown, told)
+        right = positives(text, len(forward.image.pooled))[shown][:, told]
         if self.config.over == "texts":
-            owned = right.any(0)
-            scores, right = scores.T[owned], right.T[owned]
+            scores, right = scores.T, right.T
         truth = right / right.sum(1, keepdim=True)
         guess = scores.softmax(1)
         losses = (truth.to(guess.dtype) - guess).square().sum(1) / 2
         hit = right.gather(1, scores.argmax(1, keepdim=True)).float().mean()
         return Loss.over(losses, recall_at_1=hit)
 
-    def _scores(self, forward: Forward) -> Tensor:
-        """`[R, P]`: the score of each text with each picture."""
-        text, images = forward.stream(self.config.stream), len(forward.image.pooled)
-        number = torch.arange(len(text.ids), device=text.ids.device)
-        picture = torch.arange(images, device=text.ids.device)
+    def _scores(self, forward: Forward, texts: Tensor, images: Tensor) -> Tensor:
+        """`[R, P]`: the score of each of these texts with each of these pictures."""
         pairs = forward.fused_pairs(
-            self.config.stream, number.repeat_interleave(images), picture.repeat(len(text.ids))
+            self.config.stream, texts.repeat_interleave(len(images)), images.repeat(len(texts))
         ).pooled
         head = forward.model.config.heads[self.config.head]
         if head.classes != 1 or head.hidden is None:
@@ -74,7 +75,7 @@ class PairAssociation(Term[Config]):
                 f"objective pair_association: the head {self.config.head!r} has to give one number by a hidden layer "
                 "(a linear score of a sum is the same softmax for every picture): set its `classes` to 1, and `hidden`."
             )
-        return precise(forward.model.head(self.config.head)(pairs)).view(len(text.ids), images)
+        return precise(forward.model.head(self.config.head)(pairs)).view(len(texts), len(images))
 
 
 def build(config: Config, context: ObjectiveContext) -> PairAssociation:
