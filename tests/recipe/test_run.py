@@ -160,6 +160,8 @@ def test_one_picture_gives_one_answer_and_a_list_gives_a_list(run: Path) -> None
     assert len(model.answer(shown[:3], "why?")) == 3
     assert len(model.answer(shown[0], ["why?", "what?"])) == 2
     assert model.embed_images(shown[0]).shape == model.embed_texts("why?").shape == (1, 16)
+    with pytest.raises(RecipeError, match="asked for in en or zh, not in 'xx'"):
+        model.caption(shown[0], "xx")
     with pytest.raises(ValueError, match="2 pictures and 3 questions"):
         model.answer(shown[:2], ["a", "b", "c"])
 

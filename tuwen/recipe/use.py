@@ -16,7 +16,7 @@ from tuwen.models.prompts import Prompt, Writer
 from tuwen.recipe.build import System
 from tuwen.recipe.run import load_run
 from tuwen.tasks import Task
-from tuwen.tasks.caption import CaptionTask
+from tuwen.tasks.caption import PROMPTS, CaptionTask
 from tuwen.tasks.classify import TEMPLATES, ClassifyTask
 from tuwen.tasks.vqa import VqaTask
 
@@ -35,7 +35,13 @@ class Model:
         self.predictor = system.predictor()
 
     def caption(self, pictures: Pictures, language: str = "en") -> str | list[str]:
-        """Describe a picture, or each of several, in a language (`en`, `zh`)."""
+        """Describe a picture, or each of several, in a language (`en`, `zh`).
+
+        Raises:
+            RecipeError: the model was not trained for it, or no caption is asked for in that language.
+        """
+        if language not in PROMPTS:
+            raise RecipeError(f"captions are asked for in {' or '.join(PROMPTS)}, not in {language!r}.")
         found = self._task(CaptionTask, "caption").predict(self.predictor, _many(pictures), language)
         return _like(pictures, found)
 
