@@ -17,6 +17,7 @@ from torch import Tensor
 from tuwen.core.batch import Batch, TextBatch
 from tuwen.core.errors import DataError, RecipeError
 from tuwen.core.features import Features
+from tuwen.core.precision import precise
 from tuwen.language import PREFIX, causal_mask, positions_in
 from tuwen.models.interleave import Interleaved, interleave
 
@@ -96,13 +97,13 @@ class Forward:
     def image_embedding(self) -> Tensor:
         """`[P, E]` of unit length."""
         project = self.model.require("image_projection")
-        return self._once(("image_embedding",), lambda: F.normalize(project(self.image_pooled).float(), dim=-1))
+        return self._once(("image_embedding",), lambda: F.normalize(precise(project(self.image_pooled)), dim=-1))
 
     def text_embedding(self, stream: str) -> Tensor:
         """`[R, E]` of unit length."""
         project = self.model.require("text_projection")
         return self._once(
-            ("text_embedding", stream), lambda: F.normalize(project(self.text(stream).pooled).float(), dim=-1)
+            ("text_embedding", stream), lambda: F.normalize(precise(project(self.text(stream).pooled)), dim=-1)
         )
 
     def similarity(self, stream: str) -> Tensor:

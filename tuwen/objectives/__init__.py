@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
@@ -100,8 +98,3 @@ class Term(Objective[C]):
 def rows(batch: Batch, stream: str) -> float:
     """How many texts a stream of the batch has."""
     return float(len(batch.texts[stream].ids)) if stream in batch.texts else 0.0
-
-
-def precise(logits: Tensor) -> Tensor:
-    """The same numbers in float32 at least: a logarithm of bf16 numbers is too coarse to learn from."""
-    return logits if logits.dtype == torch.float64 else logits.float()

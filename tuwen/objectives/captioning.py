@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
+from tuwen.core.precision import precise
 from tuwen.models.forward import Forward
 from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
 
@@ -30,7 +31,7 @@ class Captioning(Term[Config]):
 
     def __call__(self, forward: Forward) -> Loss:
         predicted = forward.predictions(self.config.stream)
-        logits = predicted.logits.float()
+        logits = precise(predicted.logits)
         losses = F.cross_entropy(
             logits, predicted.targets, reduction="none", label_smoothing=self.config.label_smoothing
         )

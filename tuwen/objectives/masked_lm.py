@@ -16,6 +16,7 @@ from tuwen.core.batch import Batch, TextBatch
 from tuwen.core.errors import RecipeError
 from tuwen.core.features import Features
 from tuwen.core.loss import Loss
+from tuwen.core.precision import precise
 from tuwen.models.config import HeadConfig
 from tuwen.models.forward import Forward
 from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
@@ -62,7 +63,7 @@ class MaskedLM(Term[Config]):
                 f"objective masked_lm: the head {self.config.head!r} reads a fusion that has no vector for each token: "
                 "use cross_attention, or a head that reads text."
             )
-        logits = forward.model.head(self.config.head)(tokens[chosen]).float()
+        logits = precise(forward.model.head(self.config.head)(tokens[chosen]))
         hidden = text.ids[chosen]
         losses = F.cross_entropy(logits, hidden, reduction="none")
         return Loss.over(losses, accuracy=(logits.argmax(-1) == hidden).float().mean())

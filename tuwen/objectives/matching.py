@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
+from tuwen.core.precision import precise
 from tuwen.models.config import HeadConfig
 from tuwen.models.forward import Forward
 from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
@@ -50,7 +51,7 @@ class Matching(Term[Config]):
             torch.cat([asked, asked, wrong_text]),
             torch.cat([own_image, wrong_image, own_image]),
         )
-        logits = forward.model.head(self.config.head)(fused.pooled).float()
+        logits = precise(forward.model.head(self.config.head)(fused.pooled))
         answer = (torch.arange(len(logits), device=logits.device) < len(asked)).long()
         valid = torch.cat([torch.ones_like(usable), usable, usable])
         losses = F.cross_entropy(logits, answer, reduction="none") * valid

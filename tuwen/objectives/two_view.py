@@ -14,9 +14,10 @@ from pydantic import PositiveFloat
 from tuwen.core.batch import Batch
 from tuwen.core.errors import DataError
 from tuwen.core.loss import Loss
+from tuwen.core.precision import precise
 from tuwen.models.config import HeadConfig
 from tuwen.models.forward import Forward
-from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term, precise
+from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
 
 
 class Config(ObjectiveConfig):
