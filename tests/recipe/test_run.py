@@ -13,7 +13,7 @@ import tuwen
 from tests import tiny
 from tuwen.core.errors import CheckpointError, RecipeError
 from tuwen.core.sample import Picture
-from tuwen.recipe.run import Finished, evaluate_run, pretrain
+from tuwen.recipe.run import Finished, evaluate_run, load_run, pretrain
 from tuwen.recipe.schema import load_recipe
 from tuwen.recipe.use import Model
 from tuwen.train.events import Listener, StepReport
@@ -164,6 +164,11 @@ def test_one_picture_gives_one_answer_and_a_list_gives_a_list(run: Path) -> None
         model.caption(shown[0], "xx")
     with pytest.raises(ValueError, match="2 pictures and 3 questions"):
         model.answer(shown[:2], ["a", "b", "c"])
+
+
+def test_a_model_is_loaded_onto_the_device_that_is_named(run: Path) -> None:
+    assert tuwen.load(run, device="cpu").predictor.device == torch.device("cpu")
+    assert load_run(run, "meta").predictor().device == torch.device("meta")
 
 
 def test_loading_leaves_the_random_numbers_of_others_alone(run: Path) -> None:

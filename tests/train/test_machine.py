@@ -6,9 +6,25 @@ import pytest
 import torch
 
 from tuwen.train import machine
-from tuwen.train.machine import cannot_compile, choose_precision, data_workers, deterministic, seed_everything
+from tuwen.train.machine import (
+    cannot_compile,
+    choose_device,
+    choose_precision,
+    data_workers,
+    deterministic,
+    seed_everything,
+)
 
 CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("there", [None, torch.device("cuda")])
+def test_a_model_runs_where_it_is_wanted_else_on_the_accelerator(
+    there: torch.device | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: there)
+    assert choose_device("cpu") == choose_device(torch.device("cpu")) == torch.device("cpu")
+    assert choose_device() == (there or torch.device("cpu"))
 
 
 def test_a_wanted_precision_is_taken_without_a_word() -> None:

@@ -83,7 +83,7 @@ def finetune_recipe(
         RecipeError: the model has not what the task needs, or a setting does not fit.
     """
     sets = list(sets)
-    trained = load_run(run)
+    trained = load_run(run, "cpu")  # only its settings and the names of its parts are read
     base = read_sets(sets).over(Setting.given(trained.recipe.model_dump(mode="json"), str(run))).plain()
     name = next((name for name, spec in base["tasks"].items() if spec and _kind(name, spec) == task), task)
     wanted = _WANTED[task](name, base)

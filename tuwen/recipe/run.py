@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 
 from tuwen.core.errors import CheckpointError
@@ -27,7 +28,7 @@ from tuwen.train.checkpoints import Checkpoints, write_whole
 from tuwen.train.events import Listener, Listeners, Result
 from tuwen.train.lines import SkippedList
 from tuwen.train.loop import fit
-from tuwen.train.machine import choose_precision, data_workers
+from tuwen.train.machine import choose_device, choose_precision, data_workers
 
 KEPT = ("train_seconds", "pairs_per_second", "parameters", "asked", "forgetting")
 """What `metrics.json` says of the training; evaluating again keeps it."""
@@ -109,14 +110,14 @@ def pretrain(
     }
     metrics = measure(system, data, run, numbers, say)
     if (run / INTERPOLATED).is_dir():
-        measure_interpolated(run, data, metrics)
+        measure_interpolated(run, data, metrics, accelerator.device)
     return Finished(system, data, result, metrics, write_report(run), forgetting)
 
 
-def measure_interpolated(run: Path, data: Data, metrics: Mapping[str, Any]) -> None:
+def measure_interpolated(run: Path, data: Data, metrics: Mapping[str, Any], device: torch.device) -> None:
     """Measure the model between the pretrained and the fine-tuned one as the run's own was, and write its page."""
     folder = run / INTERPOLATED
-    measure(load_run(folder), data, folder, {name: metrics[name] for name in KEPT if name in metrics})
+    measure(load_run(folder, device), data, folder, {name: metrics[name] for name in KEPT if name in metrics})
     write_report(folder)
 
 
@@ -186,11 +187,13 @@ def evaluate_run(
     return metrics
 
 
-def load_run(run: Path) -> System:
-    """The trained model of a run folder.
+def load_run(run: Path, device: torch.device | str | None = None) -> System:
+    """The trained model of a run folder, on a device: the accelerator that PyTorch finds, else the CPU, where None.
 
     Raises:
         CheckpointError: there is none, or it is incomplete or changed.
     """
     read_model(run)  # before the recipe, because an unfinished run has one too
-    return load_system(run, load_recipe(run).recipe)
+    system = load_system(run, load_recipe(run).recipe)
+    system.model.to(choose_device(device))
+    return system

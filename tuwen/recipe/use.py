@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from tuwen.core.errors import RecipeError
@@ -126,13 +127,17 @@ class Model:
         raise RecipeError(f"this model was not trained for the task {name} (its tasks: {there}).")
 
 
-def load(run: str | Path) -> Model:
+def load(run: str | Path, device: torch.device | str | None = None) -> Model:
     """The trained model of a run folder.
+
+    Args:
+        run: the folder.
+        device: where the model runs, such as `cpu` or `cuda:1`; None: the accelerator that PyTorch finds, else the CPU.
 
     Raises:
         CheckpointError: there is none, or it is incomplete or changed.
     """
-    return Model(load_run(Path(run)))
+    return Model(load_run(Path(run), device))
 
 
 def _prompts(prompts: Prompt | Sequence[Prompt]) -> tuple[bool, list[Prompt]]:

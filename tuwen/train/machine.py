@@ -34,6 +34,12 @@ def _product_seconds(matrix: torch.Tensor) -> float:
     return min(times)
 
 
+def choose_device(wanted: torch.device | str | None = None) -> torch.device:
+    """Where a trained model runs: where it is wanted, else on the accelerator that PyTorch finds, else on the CPU."""
+    found = torch.accelerator.current_accelerator(check_available=True) if wanted is None else wanted
+    return torch.device(found or "cpu")
+
+
 def choose_precision(wanted: str, device: torch.device, say: Say) -> str:
     """`bf16` or `fp32`, from the setting and from what the device is fast at."""
     if wanted != "auto":
