@@ -27,6 +27,12 @@ def recipe(tmp_path: Path) -> Path:
     return tmp_path / "tiny.yaml"
 
 
+def test_the_help_shows_a_grid(tuwen: Run) -> None:
+    said = tuwen("sweep", "--help")
+    assert '--grid "model.fusion.kind=[add,concat]" --seeds' in said.line
+    assert "'model.fusion.kind=[add,concat]'" in said.line
+
+
 def test_a_run_fails_and_the_other_is_compared(tuwen: Run, recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "sweep"
     words = ("--grid", "objectives.contrastive.stream=[nothing,retrieve]", "--out", out, "--set", "train.log_every=1")

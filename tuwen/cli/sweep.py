@@ -21,7 +21,7 @@ def command(
     grid: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=[…]", help="A setting and its values: model.fusion.kind=[add,concat]; several cross."
+            metavar="KEY=[…]", help=r"A setting and its values: 'model.fusion.kind=\[add,concat]'; several cross."
         ),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds of the runs at every place, such as 0,1,2.")] = None,
@@ -33,9 +33,9 @@ def command(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of every run.")
     ] = None,
 ) -> None:
-    """Train a recipe at every place of a grid, with several seeds, and compare.
+    r"""Train a recipe at every place of a grid, with several seeds, and compare.
 
-    tuwen sweep quickstart --grid model.fusion.kind=[add,concat] --seeds 0,1,2
+    tuwen sweep quickstart --grid "model.fusion.kind=\[add,concat]" --seeds 0,1,2
 
     Called again it goes on: what has ended is not trained again. Exits with 1 where a run failed.
     """
