@@ -1,5 +1,7 @@
 """The examples are decoded back from the very batch that the model gets first."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -22,8 +24,8 @@ HEAD = (
 Looked = tuple[System, Data, dict[str, Example], Batch]
 
 
-def look(*sets: str) -> Looked:
-    recipe = load_recipe("quickstart", sets=[*SMALL, *sets]).recipe
+def look(*sets: str, of: str = "quickstart", small: tuple[str, ...] = SMALL) -> Looked:
+    recipe = load_recipe(of, sets=[*small, *sets]).recipe
     data = build_data(recipe)
     prepared = prepare(recipe, data)
     system = assemble(prepared)
@@ -95,3 +97,51 @@ def test_a_class_is_told_by_its_name() -> None:
     assert example.target == samples[example.key].label
     assert example.trained_by == ("naming",)
     assert (example.rows, example.positions) == (6, 0)
+
+
+TEXT = "The quick brown fox jumps over the lazy dog.\n" * 12
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> tuple[str, ...]:
+    """Settings that read a text file, whose samples have no picture."""
+    (tmp_path / "book.txt").write_text(TEXT)
+    return (f"data.path={tmp_path / 'book.txt'}", "data.window=40", "train.batch_size=4")
+
+
+def test_a_text_alone_is_shown_with_what_is_predicted_of_it(book: tuple[str, ...]) -> None:
+    _, _, found, batch = look("data.stride=7", of="language", small=book)
+    example, packed = found["causal_lm"], batch.texts["words"]
+    assert packed.loss_mask is not None
+    assert (example.rows, example.positions, example.drawn) == (4, int(packed.loss_mask.sum()), False)
+    assert example.key in batch.keys
+    assert words(example, loss=False) == "<bos>"
+    start = int(example.key.rpartition(":")[2])
+    assert words(example, loss=True) == TEXT[start : start + 40].strip()
+
+
+def test_what_is_drawn_to_be_guessed_is_shown(book: tuple[str, ...]) -> None:
+    _, _, found, _ = look(of="masked_language", small=book)
+    example = found["masked_lm"]
+    assert (example.rows, example.drawn) == (4, True)
+    assert example.positions >= 4
+    assert words(example, loss=True)
+    assert words(example, loss=False).startswith("<bos>")
+
+
+def test_samples_that_stand_together_are_shown_together() -> None:
+    binding = ("tasks.binding={kind: fast_binding, together: [2, 3]}", "objectives.captioning.stream=binding")
+    _, _, found, batch = look(*binding, "tasks.caption=null", "tokenizer.max_length=160")
+    example = found["binding"]
+    assert example.key == ", ".join(batch.keys[: 1 + example.key.count(",")])
+    assert words(example, loss=False).count("[picture]") == 1 + example.key.count(",") >= 2
+    assert example.rows == len(batch.texts["binding"].ids)
+
+
+def test_tags_are_told_by_their_names() -> None:
+    small = ("data.train_pictures=20", "image.size=32", "train.batch_size=4")
+    _, data, found, batch = look(of="boxes", small=small)
+    assert found["tag"].rows == 4
+    assert batch.tags is not None, "it is the batch that training begins with"
+    tags = next(sample.tags for sample in (data.train[n] for n in range(20)) if sample.key == found["tag"].key)  # type: ignore[index]
+    assert sorted((found["tag"].target or "").split(", ")) == sorted(tags or ())

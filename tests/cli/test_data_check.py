@@ -86,6 +86,24 @@ def test_a_picture_in_two_splits(tuwen: Run, small: list[str], photos: Make, tmp
     assert found["splits"]["train"]["texts"]["labels"] == {"blue": 3, "green": 3, "red": 3}
 
 
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        (
+            "language",
+            ("causal_lm 16 in the first batch, 4,096 tokens carry a loss; captioning", "the commonest text is"),
+        ),
+        ("masked_language", ("tokens carry a loss, drawn anew in each step; masked_lm",)),
+    ],
+)
+def test_a_text_file(tuwen: Run, tmp_path: Path, recipe: str, words: tuple[str, ...]) -> None:
+    (tmp_path / "book.txt").write_text("The quick brown fox jumps over the lazy dog.\n" * 30)
+    said = tuwen("data", "check", recipe, "--data", tmp_path / "book.txt", "--out", tmp_path / "check")
+    assert all(one in said.line for one in (*words, "⟦", "⟧"))
+    assert "picture" not in said.line
+    assert "caption is" not in said.line
+
+
 def test_training_that_would_be_refused(tuwen: Run, small: list[str], captioned: Make, tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("extends: pretrain\ntasks:\n  more: {kind: vqa, by: words}\n")

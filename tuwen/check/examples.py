@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from tuwen.core.batch import Batch, Row, TextBatch
+from tuwen.core.batch import PICTURE, Batch, Row, TextBatch
 from tuwen.core.sample import Sample
 from tuwen.models.predictor import Predictor
-from tuwen.prep.batches import IGNORE
+from tuwen.prep.batches import IGNORE, Together
 from tuwen.prep.tokens import Tokenizer
 from tuwen.recipe.build import System
+from tuwen.recipe.prepare import build_objectives
 from tuwen.recipe.sources import Data
 from tuwen.report.examples import SplitExamples
 from tuwen.tasks import Task
+
+BLANK = "␣"
+"""Stands for white space, where some tokens are nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +39,11 @@ class Piece:
 class Example:
     """One row of a task in a batch.
 
-    key: the sample. stream: where the row stands. pieces: its tokens; none for a task of pictures alone.
-    target: the class that a head is to give. trained_by: the objectives that find a loss in the task's rows; none where
-    the task only evaluates. rows, positions: of the task, in this batch: rows, and tokens that carry a loss.
+    key: the sample; several, where they stand together in one text. stream: where the row stands.
+    pieces: its tokens; none for a task of pictures alone. target: the class, or the tags, that a head is to give.
+    trained_by: the objectives that find a loss in the task's rows; none where the task only evaluates.
+    rows, positions: of the task, in this batch: rows, and tokens that carry a loss. drawn: whether an objective draws
+    those tokens anew in each step.
     """
 
     key: str
@@ -44,6 +53,7 @@ class Example:
     trained_by: tuple[str, ...]
     rows: int
     positions: int
+    drawn: bool = False
 
 
 def examples(system: System, data: Data, trained_by: Mapping[str, Sequence[str]]) -> tuple[dict[str, Example], Batch]:
@@ -52,29 +62,41 @@ def examples(system: System, data: Data, trained_by: Mapping[str, Sequence[str]]
     Raises:
         DataError: no batch can be filled.
     """
-    counted = {name: _Counted(task) for name, task in system.tasks.items()}
-    loader = replace(system, tasks=counted).loader(data.train, workers=0)
+    noted = {name: _Noted(task) for name, task in system.tasks.items()}
+    loader = replace(system, tasks=noted).loader(data.train, workers=0)
     batch = next(loader.iterate()).batch
-    return {name: _example(name, system, batch, counted, tuple(trained_by[name])) for name in counted}, batch
+    return {name: _example(name, task, system, batch, tuple(trained_by[name])) for name, task in noted.items()}, batch
 
 
-class _Counted(Task):
-    """A task that remembers how many rows it gave for each sample."""
+class _Noted(Task):
+    """A task that notes what it gave for each sample: rows, and of its picture the class or the tags."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.stream, self.needs = task, task.stream, task.needs
-        self.rows: list[int] = []
+        self.needs_picture, self.together = task.needs_picture, task.together
+        self.rows: list[tuple[str, Row]] = []
+        self.classes: list[tuple[str, list[int]]] = []
+        self.tagged: list[tuple[str, list[int]]] = []
 
     def finds(self, sample: Sample) -> bool:
         return self.task.finds(sample)
 
     def encode(self, sample: Sample, rng: np.random.Generator) -> list[Row]:
         rows = self.task.encode(sample, rng)
-        self.rows.append(len(rows))
+        self.rows += [(sample.key, row) for row in rows]
         return rows
 
     def target(self, sample: Sample) -> int | None:
-        return self.task.target(sample)
+        target = self.task.target(sample)
+        if target not in (None, IGNORE):
+            self.classes.append((sample.key, [target]))
+        return target
+
+    def tags(self, sample: Sample) -> list[int] | None:
+        tags = self.task.tags(sample)
+        if tags is not None:
+            self.tagged.append((sample.key, [number for number, fits in enumerate(tags) if fits == 1]))
+        return tags
 
     def evaluate(
         self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
@@ -82,58 +104,89 @@ class _Counted(Task):
         return self.task.evaluate(predictor, samples, training, page)
 
 
-def _example(
-    name: str, system: System, batch: Batch, counted: Mapping[str, _Counted], trained_by: tuple[str, ...]
-) -> Example:
-    stream = counted[name].stream or name
-    places = _places(name, counted)
-    text = batch.texts.get(stream)
-    rows = list(_rows(text)) if text is not None else []
-    own = [(sample, *rows[place]) for sample, place in places]
-    if not own:
-        return _of_picture(system, batch, stream, trained_by)
-    best = max(own, key=lambda row: (row[2].any(), row[3] not in (None, IGNORE)))
-    sample, ids, loss, target = best
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text as it stands in a batch. own: where its row says that it carries a loss; loss: where it does."""
+
+    ids: tuple[int, ...]
+    own: tuple[bool, ...]
+    loss: tuple[bool, ...]
+    target: int | None
+
+
+def _example(name: str, task: _Noted, system: System, batch: Batch, trained_by: tuple[str, ...]) -> Example:
+    stream = task.stream or name
+    drawn = _drawn(system, batch, stream, trained_by)
+    texts = list(_texts(batch.texts[stream], drawn)) if stream in batch.texts else []
+    found = _own(task.rows, texts) if task.together is None else _joined(task.rows, texts, task.together)
+    if not found:
+        return _of_picture(task, system, batch, stream, trained_by)
+    key, text = max(found, key=lambda one: (any(one[1].loss), one[1].target not in (None, IGNORE)))
     return Example(
-        key=batch.keys[sample],
+        key=key,
         stream=stream,
-        pieces=tuple(_pieces(ids, loss, system.tokenizer)),
-        target=_class(target, system, trained_by),
+        pieces=tuple(_pieces(text.ids, text.loss, system.tokenizer)),
+        target=_class(text.target, system, trained_by),
         trained_by=trained_by,
-        rows=len(own),
-        positions=int(sum(row[2].sum() for row in own)),
+        rows=len(found),
+        positions=sum(sum(text.loss) for _, text in found),
+        drawn=drawn is not None,
     )
 
 
-def _places(name: str, counted: Mapping[str, _Counted]) -> list[tuple[int, int]]:
-    """The sample of each row of a task, and the row's place among all rows of the stream."""
-    stream = counted[name].stream or name
-    sharing = [other for other, task in counted.items() if (task.stream or other) == stream]
-    places, start = [], 0
-    for sample in range(len(counted[name].rows)):
-        for other in sharing:
-            end = start + counted[other].rows[sample]
-            places += [(sample, place) for place in range(start, end)] if other == name else []
-            start = end
-    return places
+def _drawn(system: System, batch: Batch, stream: str, trained_by: Sequence[str]) -> Tensor | None:
+    """The tokens of a stream that an objective would draw in the first step, say; None where none draws."""
+    objectives = build_objectives(system.recipe, system.tokenizer, system.counts)
+    terms = [term for name in trained_by for _, term in objectives[name].terms(name).values()]
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(system.recipe.seed)
+        asked = [term.drawn(batch) for term in terms if getattr(term.config, "stream", None) == stream]
+    return next((tokens for tokens in asked if tokens is not None), None)
 
 
-def _rows(text: TextBatch) -> Iterator[tuple[np.ndarray, np.ndarray, int | None]]:
-    """Each text of a stream, packed or not: its ids, where they carry a loss, and its class."""
-    for row in range(len(text.ids)):
-        segments = text.segments[row].numpy()
-        for segment in range(1, segments.max() + 1):
+def _texts(text: TextBatch, drawn: Tensor | None) -> Iterator[_Text]:
+    """Each text of a stream, packed or not."""
+    masks = torch.zeros_like(text.ids, dtype=torch.bool) if text.loss_mask is None else text.loss_mask
+    for row, segments in enumerate(text.segments):
+        for segment in range(1, int(segments.max()) + 1):
             here = segments == segment
-            loss = np.zeros(int(here.sum()), bool) if text.loss_mask is None else text.loss_mask[row].numpy()[here]
-            yield text.ids[row].numpy()[here], loss, None if text.target is None else int(text.target[row])
+            ids, own = tuple(text.ids[row, here].tolist()), tuple(masks[row, here].tolist())
+            loss = own if drawn is None else tuple(drawn[row, here].tolist())
+            yield _Text(ids, own, loss, None if text.target is None else int(text.target[row]))
 
 
-def _of_picture(system: System, batch: Batch, stream: str, trained_by: tuple[str, ...]) -> Example:
-    """A task that has no text in training: it asks for the class of the picture, or only evaluates."""
-    known = [] if batch.target is None or not trained_by else (batch.target != IGNORE).nonzero().flatten().tolist()
-    sample = known[0] if known else 0
-    target = int(batch.target[sample]) if known and batch.target is not None else None
-    return Example(batch.keys[sample], stream, (), _class(target, system, trained_by), trained_by, len(known), 0)
+def _own(rows: Sequence[tuple[str, Row]], texts: Sequence[_Text]) -> list[tuple[str, _Text]]:
+    """The rows of a task as they stand in the batch, wherever that is, and the sample of each."""
+    there: dict[object, list[_Text]] = defaultdict(list)
+    for text in reversed(texts):
+        there[text.ids, text.own].append(text)
+    found = []
+    for key, row in rows:
+        same = there[tuple(row.ids), tuple(row.loss_mask or [False] * len(row.ids))]
+        found += [(key, same.pop())] if same else []
+    return found
+
+
+def _joined(rows: Sequence[tuple[str, Row]], texts: Sequence[_Text], how: Together) -> list[tuple[str, _Text]]:
+    """Texts in which the rows of several samples stand one after the other, and these samples."""
+    left, found = iter(rows), []
+    for text in texts:
+        length, keys = len(how.start), []
+        while length < len(text.ids):
+            key, row = next(left)
+            length += len(row.ids)
+            keys.append(key)
+        found.append((", ".join(keys), text))
+    return found
+
+
+def _of_picture(task: _Noted, system: System, batch: Batch, stream: str, trained_by: tuple[str, ...]) -> Example:
+    """A task that has no text in the batch: it asks for the class or the tags of the picture, or only evaluates."""
+    known = (task.classes or task.tagged) if trained_by else []
+    key, numbers = known[0] if known else (batch.keys[0], [])
+    names = system.vocabulary["tags"] if not task.classes else ()
+    target = _class(numbers[0], system, trained_by) if task.classes else ", ".join(names[n] for n in numbers)
+    return Example(key, stream, (), target if known else None, trained_by, len(known), 0)
 
 
 def _class(target: int | None, system: System, trained_by: Sequence[str]) -> str | None:
@@ -146,15 +199,15 @@ def _class(target: int | None, system: System, trained_by: Sequence[str]) -> str
     return words[target] if target < len(words) else f"class {target}"
 
 
-def _pieces(ids: np.ndarray, loss: np.ndarray, tokenizer: Tokenizer) -> Iterator[Piece]:
+def _pieces(ids: Sequence[int], loss: Sequence[bool], tokenizer: Tokenizer) -> Iterator[Piece]:
     """Runs of tokens that carry a loss or do not."""
-    for carries, run in groupby(zip(ids.tolist(), loss.tolist(), strict=True), key=itemgetter(1)):
+    for carries, run in groupby(zip(ids, loss, strict=True), key=itemgetter(1)):
         yield Piece(" ".join(_words([number for number, _ in run], tokenizer)), carries)
 
 
 def _words(ids: Sequence[int], tokenizer: Tokenizer) -> Iterator[str]:
-    """Special tokens by name; others together, because one Chinese character may be several tokens."""
-    for special, run in groupby(ids, key=lambda number: number in tokenizer.marks.special):
+    """Special tokens and pictures by name; others together, because one Chinese character may be several tokens."""
+    for special, run in groupby(ids, key=lambda number: number in (PICTURE, *tokenizer.marks.special)):
         alike = list(run)
-        named = (str(tokenizer.backend.id_to_token(number)) for number in alike)
-        yield " ".join(named) if special else tokenizer.decode(alike)
+        named = ("[picture]" if n == PICTURE else str(tokenizer.backend.id_to_token(n)) for n in alike)
+        yield " ".join(named) if special else tokenizer.decode(alike) or BLANK

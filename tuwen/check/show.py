@@ -12,6 +12,7 @@ from rich.text import Text
 from tuwen.check.check import RESULTS, Findings, Split
 from tuwen.check.examples import Example
 from tuwen.check.pictures import LONG, SLOW, Fault
+from tuwen.check.texts import start
 
 MOST = 5
 """Lines of each list; all stand in the results' file."""
@@ -62,12 +63,17 @@ def _counts(splits: Mapping[str, Split], size: int) -> RenderableType:
     row("  height: least, median, most", [_sides(part, 1) for part in parts])
     row("samples whose texts were read", [part.texts.looked_at for part in parts])
     row("  unusable, will be skipped", [len(part.texts.unusable) for part in parts], warn=True)
-    row("  captions", [part.texts.captions for part in parts])
-    row("  pictures that share a caption", [part.texts.sharing for part in parts])
+    text, sample = ("caption", "picture") if any(map(_has_pictures, parts)) else ("text", "sample")
+    row(f"  {text}s", [part.texts.captions for part in parts])
+    row(f"  {sample}s that share a {text}", [part.texts.sharing for part in parts])
     row("  questions", [part.texts.questions for part in parts])
     row("  classes", [len(part.texts.labels) for part in parts])
     row("  texts over max_length, cut", [len(part.texts.over_long) for part in parts], warn=True)
     return Padding(table, (1, 0))
+
+
+def _has_pictures(split: Split) -> bool:
+    return split.pictures.looked_at > 0
 
 
 def _sides(split: Split, axis: int) -> str:
@@ -105,7 +111,8 @@ def _balance(name: str, split: Split) -> Iterator[Text]:
             yield Text(f"{name}: {len(counts):,} {title}: {common}{rare}")
     if split.texts.repeated:
         text, count = next(iter(split.texts.repeated.items()))
-        yield Text(f"{name}: the commonest caption is that of {count:,} pictures: {text}")
+        kind, of = ("caption", "pictures") if _has_pictures(split) else ("text", "samples")
+        yield Text(f"{name}: the commonest {kind} is that of {count:,} {of}: {start(text)}")
 
 
 def _faults(findings: Findings) -> Iterator[Text]:
@@ -132,10 +139,12 @@ def _example(name: str, example: Example) -> Text:
     text = Text(f"\n{name}", style="bold")
     if not example.trained_by:
         return text.append("  only evaluated; nothing of it is trained", style="not bold dim")
+    trained_by = ", ".join(example.trained_by)
+    if not example.rows:
+        return text.append(f"  none in the first batch; {trained_by}", style="not bold dim")
     loss = f"{example.positions:,} tokens carry a loss" if example.positions else "each counts as a whole"
-    text.append(
-        f"  {example.rows:,} in the first batch, {loss}; {', '.join(example.trained_by)}\n", style="not bold dim"
-    )
+    drawn = ", drawn anew in each step" if example.drawn else ""
+    text.append(f"  {example.rows:,} in the first batch, {loss}{drawn}; {trained_by}\n", style="not bold dim")
     text.append(f"  {example.key}: ", style="not bold dim")
     for piece in example.pieces:
         shown = f"{OPEN}{piece.text}{CLOSE}" if piece.loss else piece.text

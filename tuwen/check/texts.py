@@ -106,7 +106,7 @@ def _cut(texts: Iterable[Said], tokenizer: Tokenizer) -> list[Fault]:
     room = tokenizer.max_length - 2
     counted = ((key, text, len(tokenizer.encode(text))) for key, text, _ in texts)
     return [
-        Fault(key, f"{count} tokens, of which {room} are read: {_start(text)}")
+        Fault(key, f"{count} tokens, of which {room} are read: {start(text)}")
         for key, text, count in counted
         if count > room
     ]
@@ -116,7 +116,7 @@ def _unknown(texts: Iterable[Said], tokenizer: Tokenizer) -> list[Fault]:
     """Texts that the tokenizer does not give back as they are."""
     read = ((key, text, tokenizer.decode(tokenizer.encode(text))) for key, text, _ in texts)
     return [
-        Fault(key, f"{_start(text)} is read as {_start(back)}")
+        Fault(key, f"{start(text)} is read as {start(back)}")
         for key, text, back in read
         if back != tokenizer.normalise(text)
     ]
@@ -129,5 +129,7 @@ def _texts(sample: Sample) -> list[tuple[str, str]]:
     ]
 
 
-def _start(text: str, letters: int = 60) -> str:
+def start(text: str, letters: int = 60) -> str:
+    """The beginning of a long text, on one line."""
+    text = " ".join(text.split())
     return text if len(text) <= letters else text[: letters - 1] + "…"

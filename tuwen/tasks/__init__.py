@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 
@@ -51,7 +50,7 @@ class Task(ABC):
     needs: str
     """What a sample must have for this task, for messages: `a caption`."""
 
-    needs_picture: ClassVar[bool] = True
+    needs_picture: bool = True
     """Whether its rows are about a picture, so that a sample without one has none; False: they are read alone too."""
 
     together: Together | None = None

@@ -29,7 +29,6 @@ class CausalLMTask(Task):
     stream = WORDS
     needs = "a text"
     needs_picture = False
-    needs_picture = False
 
     def __init__(self, config: Config, context: TaskContext) -> None:
         self.tokenizer = context.tokenizer
