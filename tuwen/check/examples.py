@@ -15,6 +15,7 @@ from torch import Tensor
 from tuwen.core.batch import PICTURE, Batch, Row, TextBatch
 from tuwen.core.sample import Sample
 from tuwen.models.predictor import Predictor
+from tuwen.objectives.masked_lm import MaskedLM
 from tuwen.prep.batches import IGNORE, Together
 from tuwen.prep.tokens import Tokenizer
 from tuwen.recipe.build import System
@@ -135,13 +136,20 @@ def _example(name: str, task: _Noted, system: System, batch: Batch, trained_by: 
 
 
 def _drawn(system: System, batch: Batch, stream: str, trained_by: Sequence[str]) -> Tensor | None:
-    """The tokens of a stream that an objective would draw in the first step, say; None where none draws."""
+    """bool `[R, L]`: tokens of a stream as an objective may draw them to be guessed; None where none draws."""
     objectives = build_objectives(system.recipe, system.tokenizer, system.counts)
     terms = [term for name in trained_by for _, term in objectives[name].terms(name).values()]
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(system.recipe.seed)
-        asked = [term.drawn(batch) for term in terms if getattr(term.config, "stream", None) == stream]
-    return next((tokens for tokens in asked if tokens is not None), None)
+    masking = next((term for term in terms if isinstance(term, MaskedLM) and term.config.stream == stream), None)
+    if masking is None:
+        return None
+    text, rng = batch.texts[stream], np.random.default_rng(system.recipe.seed)
+    drawn = torch.zeros_like(text.segments, dtype=torch.bool)
+    for row in range(len(text.ids)):
+        alone = replace(text, ids=text.ids[row : row + 1], segments=text.segments[row : row + 1])
+        words = ~torch.isin(alone.ids[0], torch.tensor(system.tokenizer.marks.special)) & alone.attention_mask[0]
+        places = words.nonzero().flatten().numpy()
+        drawn[row, rng.permutation(places)[: int(masking.count(Batch(texts={stream: alone})))]] = True
+    return drawn
 
 
 def _texts(text: TextBatch, drawn: Tensor | None) -> Iterator[_Text]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field
-from torch import Tensor
 
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
@@ -90,13 +89,6 @@ class Term(Objective[C]):
 
     def terms(self, name: str) -> dict[str, tuple[float, Term[Any]]]:
         return {name: (self.weight, self)}
-
-    def drawn(self, batch: Batch) -> Tensor | None:
-        """bool `[R, L]`: the tokens of its stream that it asks for, where it draws them anew in each step.
-
-        None where they are not drawn: the rows' own loss mask names them, or it asks for none.
-        """
-        return None
 
     @abstractmethod
     def __call__(self, forward: Forward) -> Loss:

@@ -54,10 +54,6 @@ class MaskedLM(Term[Config]):
         text = batch.texts.get(self.config.stream)
         return 0.0 if text is None else float(self._quota(self._candidates(text)).sum())
 
-    def drawn(self, batch: Batch) -> Tensor | None:
-        text = batch.texts.get(self.config.stream)
-        return None if text is None else self._choose(text)
-
     def __call__(self, forward: Forward) -> Loss:
         text = forward.stream(self.config.stream)
         chosen = self._choose(text)
