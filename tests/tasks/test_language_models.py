@@ -2,14 +2,17 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
 
 from tests import tiny
+from tuwen.core.batch import Row
 from tuwen.core.rooms import build_part
 from tuwen.core.sample import Caption, Sample
 from tuwen.language import causal_mask, positions_in
+from tuwen.prep.tokens import Tokenizer
 from tuwen.report.examples import Examples
 from tuwen.tasks import Task, TaskContext
 
@@ -28,6 +31,32 @@ def test_rows_end_where_their_text_does() -> None:
     assert [row.ids[-1] == tokenizer.eos for row in rows] == [True, False, True, False]
     assert len(rows[3].ids) == tokenizer.max_length - 1
     assert all(row.loss_mask == [False] + [True] * (len(row.ids) - 1) for row in rows)
+
+
+@pytest.mark.parametrize(("before", "behind"), [((), ()), ((1,), ()), ((), (2,)), ((3, 1), (4,))])
+def test_rows_begin_and_end_whatever_a_tokenizer_puts_around_a_text(
+    before: tuple[int, ...], behind: tuple[int, ...]
+) -> None:
+    """As GPT-2's (nothing), Llama's (no end) and T5's (no beginning), and one whose marks are others than the end."""
+    plain = tiny.tokenizer()
+    tokenizer = Tokenizer(plain.backend, 12, replace(plain.marks, before=before, behind=behind))
+    asked = build_part("tasks", {"kind": "causal_lm"}, TaskContext(tokenizer))
+    begins = before or (tokenizer.eos,)
+    room = 12 - len(begins) - 1
+
+    def row(text: str, whole: bool = True) -> Row:
+        (found,) = asked.encode(Sample("", captions=(Caption(text, whole=whole),)), None)
+        assert found.loss_mask == [False] * len(begins) + [True] * (len(found.ids) - len(begins))
+        assert found.ids[: len(begins)] == list(begins)
+        return found
+
+    words = tokenizer.encode("a red circle")
+    assert row("a red circle").ids == [*begins, *words, tokenizer.eos]
+    assert row("a red circle", whole=False).ids == [*begins, *words]
+    one = next(text for text in ("a", "red") if len(tokenizer.encode(text)) == 1)
+    fits = " ".join([one] * room)
+    assert row(fits).ids == [*begins, *tokenizer.encode(fits), tokenizer.eos]
+    assert row(f"{fits} {one}").ids == row(fits).ids[:-1]
 
 
 @torch.inference_mode()

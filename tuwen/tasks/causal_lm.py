@@ -51,7 +51,7 @@ class CausalLMTask(Task):
             nats += float(losses.double().sum())
         texts = [caption.text for caption, _ in found]
         characters = sum(self._characters(row, text) for row, text in zip(rows, texts, strict=True))
-        tokens = sum(len(row.ids) - 1 for row in rows)
+        tokens = sum(sum(row.loss_mask or ()) for row in rows)
         return {
             "nats_per_character": nats / characters,
             "perplexity": math.exp(nats / tokens),
@@ -60,11 +60,16 @@ class CausalLMTask(Task):
         }
 
     def _row(self, caption: Caption) -> Row:
-        """`<bos> text <eos>`; no end of a text that was cut, or is a piece of a longer one."""
-        ids = self.tokenizer.read(caption.text)
-        cut = len(self.tokenizer.encode(caption.text)) > len(ids) - 2
-        ids = ids[:-1] if cut or not caption.whole else ids
-        return Row(ids, [False] + [True] * (len(ids) - 1))
+        """`<bos> text <eos>`; no end of a text that was cut, or is a piece of a longer one.
+
+        The marks are those of a language model, whatever the tokenizer puts around a text by itself: many put nothing
+        before or behind it, and the first word and the end are to be learned all the same.
+        """
+        before, behind = self.tokenizer.marks.before or (self.tokenizer.bos,), (self.tokenizer.eos,)
+        text = self.tokenizer.encode(caption.text)
+        room = self.tokenizer.max_length - len(before) - len(behind)
+        learned = [*text[:room], *(behind if caption.whole and len(text) <= room else ())]
+        return Row([*before, *learned], [False] * len(before) + [True] * len(learned))
 
     def _characters(self, row: Row, text: str) -> int:
         """How many characters of the text a row has; without the space that some tokenizers put before it."""
