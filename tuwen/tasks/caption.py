@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +20,8 @@ from tuwen.tasks import WORDS, Task, TaskContext, blank, choose
 
 PROMPTS = {"en": "caption:", "zh": "描述："}
 """How a caption is asked for in a language; others are asked for in English."""
+LOOKED_AT = 200
+"""Among so many pictures of each language are those that the page shows; the languages take turns."""
 
 
 class Config(PartConfig):
@@ -64,7 +67,7 @@ class CaptionTask(Task):
         predictions: list[str] = []
         references: list[list[str]] = []
         blind: list[str] = []
-        examples: list[CaptionExample] = []
+        shown: list[list[CaptionExample]] = []
         by_language: dict[str, Tally] = {}
         for language, group in by_languages(samples).items():
             pictures = [sample.image for sample in group if sample.image is not None]
@@ -73,15 +76,17 @@ class CaptionTask(Task):
             right = [text in truth for text, truth in zip(said, truths, strict=True)]
             by_language[language] = Tally(sum(right), len(right))
             blind += self.predict(predictor, blank(group[:1], predictor), language) * len(group)
-            examples += [
-                CaptionExample(predictor.prepare(picture), text, truth[0], ok)
-                for picture, text, truth, ok in zip(pictures[:200], said, truths, right, strict=False)
-            ]
+            shown.append(
+                [
+                    CaptionExample(predictor.prepare(picture), text, truth[0], ok)
+                    for picture, text, truth, ok in zip(pictures[:LOOKED_AT], said, truths, right, strict=False)
+                ]
+            )
             predictions += said
             references += truths
         if not predictions:
             return {}
-        page.captions += choose_examples(examples)
+        page.captions += choose_examples(one for turn in zip_longest(*shown) for one in turn if one is not None)
         page.tallies["caption_by_language"] = by_language
         floor = exact_match(blind, references)
         return caption_scores(predictions, references) | {"blind_floor": floor}
