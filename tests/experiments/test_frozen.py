@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from tuwen.core.errors import DataError
+from tuwen.core.errors import CheckpointError, DataError, RecipeError
 from tuwen.experiments import frozen
 from tuwen.experiments.frozen import Results, markdown, run
 
@@ -79,6 +79,22 @@ def test_all_arms_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     again: list[str] = []
     assert run(tmp_path, quick=True, say=again.append).arms == results.arms
     assert again == [], "what has ended is not trained again"
+    found = (tmp_path / "results.json").read_bytes()
+    with pytest.raises(
+        CheckpointError, match=r"(?s)frozen was made with other settings:\n  train.steps: was 2, is 3\n"
+    ):
+        run(tmp_path, quick=True, sets=["train.steps=3"])
+    with pytest.raises(
+        CheckpointError, match=r"language was made with other settings:(?s:.*)model.language.width: was 16"
+    ):
+        run(tmp_path)
+    assert (tmp_path / "results.json").read_bytes() == found
+
+
+def test_a_setting_that_does_not_fit_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"train\.foo"):
+        run(tmp_path / "runs", sets=["train.foo=3"])
+    assert not (tmp_path / "runs").exists()
 
 
 def test_pictures_that_are_not_alike_cannot_be_bound(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -34,14 +35,31 @@ def frozen(
     """Let a frozen language model see, and bind new words to pictures from a few examples (Tsimpoukelli et al. 2021).
 
     Called again it goes on: what has ended is not trained again. --set changes the recipe `frozen` of every arm.
+    Exits with 130 if interrupted.
     """
     from rich.console import Console
     from rich.markdown import Markdown
 
+    from tuwen.cli._training import program
     from tuwen.experiments.frozen import run
+    from tuwen.experiments.runs import Interrupted
     from tuwen.train.listeners import ProgressBar
 
     console = Console()
-    run(out, quick, sets or (), controls, pictures, [ProgressBar(console)], console.print)
+    try:
+        run(out, quick, sets or (), controls, pictures, [ProgressBar(console)], console.print)
+    except Interrupted as interrupted:
+        again = f"{program()} {shlex.join(_words(out, quick, controls, pictures, sets or []))}"
+        console.print(f"{interrupted} Go on with: {again}", soft_wrap=True, highlight=False, markup=False)
+        raise typer.Exit(130) from None
     console.print(Markdown((out / "results.md").read_text(encoding="utf-8")))
     console.print(f"Table and picture: {out / 'results.md'}, {out / 'results.png'}", soft_wrap=True)
+
+
+def _words(out: Path, quick: bool, controls: bool, pictures: Path | None, sets: list[str]) -> list[str]:
+    """What was called, to be called again."""
+    words = ["experiment", "frozen", "--out", str(out)]
+    words += ["--quick"] if quick else []
+    words += [] if controls else ["--no-controls"]
+    words += [] if pictures is None else ["--pictures", str(pictures)]
+    return words + [word for setting in sets for word in ("--set", setting)]

@@ -18,9 +18,11 @@ from typing import Any
 from tuwen.core.errors import DataError
 from tuwen.core.rooms import build_part
 from tuwen.core.sample import Sample
+from tuwen.experiments.runs import Recipes, refuse_other_settings, trained
 from tuwen.metrics.classification import wilson_interval
-from tuwen.recipe.run import load_run, pretrain
-from tuwen.recipe.schema import load_recipe
+from tuwen.recipe.resolve import Resolved
+from tuwen.recipe.run import load_run
+from tuwen.recipe.schema import Recipe, load_recipe
 from tuwen.recipe.sources import by_number, sound
 from tuwen.report.examples import SplitExamples
 from tuwen.train.checkpoints import write_whole
@@ -124,17 +126,18 @@ def run(
             are to bind words to them too.
         listeners: hear of the training.
         say: hears what is done.
+
+    Raises:
+        RecipeError: a setting does not fit; said before anything is trained.
+        CheckpointError: a run in `out` was made with other settings; likewise.
+        Interrupted: a training was interrupted.
     """
     arms = ARMS if controls else ARMS[:1]
     others = None if pictures is None else _alike(pictures)
-    _train(out / LANGUAGE, "frozen_language", quick, (), listeners, say)
-    if any(arm.language == UNTRAINED for arm in arms):
-        _train(out / UNTRAINED, "frozen_language", quick, UNLEARNED, listeners, say)
-    found: dict[str, dict[str, Any]] = {}
-    for arm in arms:
-        settings = (f"start.run={out / arm.language}", *arm.sets, *sets)
-        found[arm.name] = _train(out / arm.name, "frozen", quick, settings, listeners, say)
-    results = collect(found)
+    recipes = _recipes(out, arms, quick, sets)
+    refuse_other_settings(out, recipes)
+    found = {name: trained(out, name, resolved, listeners, say) for name, resolved in recipes.items()}
+    results = collect({arm.name: found[arm.name] for arm in arms})
     content: dict[str, Any] = {"arms": results.arms, "trials": results.trials, "paper": PAPER}
     table = markdown(results)
     if pictures is not None and others is not None:
@@ -242,17 +245,17 @@ def _line(axis: Any, results: Results, arm: str, ways: int, suffix: str, title: 
         axis.fill_between(shots, low, high, alpha=0.15)
 
 
-def _train(
-    folder: Path, recipe: str, quick: bool, sets: Sequence[str], listeners: Sequence[Listener], say: Say
-) -> dict[str, Any]:
-    """The metrics of a run, which is trained (or gone on with) where it is not finished."""
-    file = folder / "metrics.json"
-    if not file.exists():
-        say(f"{folder.name}: training")
-        resolved = load_recipe(recipe, sets=(*(QUICK[recipe] if quick else ()), *sets))
-        pretrain(resolved, folder, resume=folder.exists(), listeners=listeners)
-    metrics: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return metrics
+def _recipes(out: Path, arms: Sequence[Arm], quick: bool, sets: Sequence[str]) -> Recipes:
+    """What every run is to be made with, in the order of their training."""
+
+    def resolved(recipe: str, *settings: str) -> Resolved[Recipe]:
+        return load_recipe(recipe, sets=(*(QUICK[recipe] if quick else ()), *settings))
+
+    own = {LANGUAGE: (), UNTRAINED: UNLEARNED}
+    recipes = {name: resolved("frozen_language", *own[name]) for name in own if name in {arm.language for arm in arms}}
+    for arm in arms:
+        recipes[arm.name] = resolved("frozen", f"start.run={out / arm.language}", *arm.sets, *sets)
+    return recipes
 
 
 def _cell(share: tuple[float, float, float] | None) -> str:

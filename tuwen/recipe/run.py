@@ -124,13 +124,14 @@ def measure_interpolated(run: Path, data: Data, metrics: Mapping[str, Any], devi
 def identity(recipe: Recipe) -> dict[str, Any]:
     """What must be the same for a run to go on: every setting by its key, but for those of `train`, which knows itself
     what may change, and of what is only measured."""
-    return dict(_leaves(recipe.model_dump(mode="json", exclude={"train", "evaluate", "guard"})))
+    return dict(leaves(recipe.model_dump(mode="json", exclude={"train", "evaluate", "guard"})))
 
 
-def _leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting by its dotted key."""
     for key, value in settings.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{above}{key}.")
+            yield from leaves(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
 
