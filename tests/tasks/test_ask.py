@@ -88,6 +88,27 @@ def test_any_kind_may_be_a_number_or_a_text(answers: Any) -> None:
     assert {"number_accuracy", "summary_accuracy"} <= set(found)
 
 
+def test_numbers_of_which_one_is_no_number_are_right_or_wrong(answers: Any) -> None:
+    """And are not a crash after the training; in the training data such an answer only counts for nothing."""
+    answers(lambda prompt, number: "many")
+    places = [sample for sample in SAMPLES if sample.key.startswith("place")]
+    asked = [*places, scene("crowd", 4, "many")]
+    page = Examples().split("tasks")
+    model = tiny.predictor(tiny.model(language={"kind": "gpt", "width": 24, "depth": 1, "heads": 2}))
+    found = task().evaluate(model, asked, asked, page)
+    assert (found["number_accuracy"], found["number_accuracy_majority_floor"]) == (1 / 4, 1 / 4)
+    (note,) = page.notes
+    assert note.startswith("answers of the kind 'number' are right or wrong here, because 'many' is no number")
+    page = Examples().split("tasks")
+    found = task().evaluate(model, [*places, scene("half", 5, "1e1")], asked, page)
+    assert (found["number_mae"], page.notes) == ((10 + 0 + 10 + 0) / 4, [])
+
+
+def scene(key: str, number: int, answer: str) -> Sample:
+    """A picture of which a number is asked."""
+    return Sample(key, image=picture(number), questions=(Question("how far?", answer, "number", "en"),))
+
+
 def test_a_row_is_a_prompt_and_its_answer() -> None:
     asked, tokenizer = task(), tiny.tokenizer()
     (row,) = asked.encode(Sample("one", questions=(Question("how many?", "2"),)), np.random.default_rng(0))[:1]

@@ -56,6 +56,8 @@ def evaluate(
         samples, broken = usable(some(data.splits[name], system.recipe.evaluate.samples), system.images)
         skip(broken)
         metrics[place] = _measure(system, predictor, samples, training, examples, place)
+        for note in examples.split(place).notes:
+            say(note)
         left_out = f", without {len(broken)} that cannot be used" if broken else ""
         say(f"evaluated {len(samples)} samples of {name} in {time.monotonic() - began:.0f} s{left_out}")
     return metrics, examples

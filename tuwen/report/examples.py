@@ -166,7 +166,10 @@ class Confusion:
 
 @dataclass(slots=True)
 class SplitExamples:
-    """What came out on one split. `tallies`, by title and then by kind, say what failed (by question kind, ...)."""
+    """What came out on one split. `tallies`, by title and then by kind, say what failed (by question kind, ...).
+
+    notes: what was judged otherwise than was asked for, in sentences.
+    """
 
     captions: list[CaptionExample] = field(default_factory=list)
     answers: list[AnswerExample] = field(default_factory=list)
@@ -176,6 +179,7 @@ class SplitExamples:
     classes: list[ClassExample] = field(default_factory=list)
     tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
     confusion: Confusion | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

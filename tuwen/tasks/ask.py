@@ -6,10 +6,13 @@ Each kind of question has its own figures, beside what is got without understand
     texts     `KIND_rouge_l`, beside the beginning of the prompt (as long as the answer), and a blind picture
     numbers   `KIND_mae`, `KIND_mse`, beside the median and the mean of the training answers
     others    `KIND_accuracy`, beside the commonest answer, and a blind picture
+
+Numbers whose true answers are not all numbers ("many") are judged as others.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -36,7 +39,7 @@ class Config(PartConfig):
     """Which kinds of question are judged how; the answers of those not named are right or wrong.
 
     questions: of a sample that are learned at a time. max_tokens: of an answer.
-    texts: kinds whose answers are texts. numbers: kinds whose answers are numbers.
+    texts: kinds whose answers are texts. numbers: kinds whose answers are numbers, where all of them are.
     """
 
     questions: int = Field(default=4, ge=1)
@@ -68,11 +71,17 @@ class Answered:
         blind = {} if self.blind is None else {"rouge_l_blind_floor": rouge_l(self.blind, references)}
         return {"rouge_l": rouge_l(self.said, references), "rouge_l_lead_floor": rouge_l(lead, references), **blind}
 
+    @property
+    def odd(self) -> str | None:
+        """The first true answer that is no number."""
+        return next((truth for truth in self.truths if _number(truth) is None), None)
+
     def as_numbers(self, known: Sequence[float]) -> dict[str, float]:
-        """How far off a number is; what is no number counts as the middle of those known."""
+        """How far off a number is, where no truth is `odd`; what is said and is none counts as the middle of those known."""
         middle, mean = (median(known), fmean(known)) if known else (0.0, 0.0)
-        truths = np.array([float(truth) for truth in self.truths])
-        off = np.array([_number(text, middle) for text in self.said]) - truths
+        truths = np.array(_numbers(self.truths))
+        said = [_number(text) for text in self.said]
+        off = np.array([middle if number is None else number for number in said]) - truths
         return {
             "mae": float(np.abs(off).mean()),
             "mse": float((off**2).mean()),
@@ -138,15 +147,22 @@ class AskTask(Task):
         for kind, asked in groups.items():
             answered = self._answer(predictor, asked)
             page.prompts += answered.examples(predictor)
-            found |= {f"{kind}_{name}": value for name, value in self._judge(kind, answered, known[kind]).items()}
+            figures = self._judge(kind, answered, known[kind], page)
+            found |= {f"{kind}_{name}": value for name, value in figures.items()}
         return found | ({"count": float(sum(map(len, groups.values())))} if found else {})
 
-    def _judge(self, kind: str, answered: Answered, known: Sequence[str]) -> dict[str, float]:
+    def _judge(self, kind: str, answered: Answered, known: Sequence[str], page: SplitExamples) -> dict[str, float]:
         if kind in self.config.texts:
             return answered.as_texts()
-        if kind in self.config.numbers:
-            return answered.as_numbers([float(answer) for answer in known])
-        return answered.as_classes()
+        if kind not in self.config.numbers:
+            return answered.as_classes()
+        if answered.odd is not None:
+            page.notes.append(
+                f"answers of the kind {kind!r} are right or wrong here, because {answered.odd!r} is no number: mend "
+                f"the data, or take {kind!r} out of the task's `numbers`"
+            )
+            return answered.as_classes()
+        return answered.as_numbers(_numbers([self.tokenizer.normalise(answer) for answer in known]))
 
     def _answer(self, predictor: Predictor, asked: Sequence[Asked]) -> Answered:
         """Those with a picture and those without are asked apart, and stand in this order."""
@@ -163,8 +179,17 @@ class AskTask(Task):
         return predictor.write([question.text for _, question in asked], pictures, self.config.max_tokens)
 
 
-def _number(text: str, otherwise: float) -> float:
-    return float(text) if re.fullmatch(r"-?\d+(\.\d+)?", text) else otherwise
+def _numbers(texts: Sequence[str]) -> list[float]:
+    """Those of them that are numbers."""
+    return [number for text in texts if (number := _number(text)) is not None]
+
+
+def _number(text: str) -> float | None:
+    """The number that a text is, `-3`, `0.5` or `1e-3`; None where it is none, or not a finite one."""
+    if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", text) is None:
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def build(config: Config, context: TaskContext) -> AskTask:
