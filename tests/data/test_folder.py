@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.data.folders import Build, Pictures, captions, samples, table
@@ -120,6 +122,53 @@ def test_questions_in_lists_are_paired(build: Build, pictures: Pictures) -> None
         source[1]
 
 
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+@pytest.mark.parametrize(
+    ("speaker", "said", "asks", "answers"),
+    [("from", "value", "human", "gpt"), ("role", "content", "User", "assistant")],
+)
+def test_turns_of_a_conversation_are_questions_and_answers(
+    build: Build, pictures: Pictures, form: str, speaker: str, said: str, asks: str, answers: str
+) -> None:
+    def turns(*texts: str) -> list[dict[str, str]]:
+        return [{speaker: (asks, answers)[place % 2], said: text} for place, text in enumerate(texts)]
+
+    folder = pictures("a.jpg", "b.jpg", "c.jpg")
+    begins = {speaker: "system", said: "you are helpful"}
+    rows = [
+        {"image": "a.jpg", "conversations": [begins, *turns("<image>\nwhat is it?", "a dog", "它在哪里？", "这里")]},
+        {"image": "b.jpg", "conversations": turns("what?", "a cat", "no answer?")},
+        {"image": "c.jpg", "conversations": turns("<image>", "a bird")},
+    ]
+    if form == "jsonl":
+        table(folder, "\n".join(map(json.dumps, rows)), "chats.jsonl")
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), folder / "chats.parquet")
+    splits = build("folder", path=folder, validation=0)
+    assert any("the turns of 'conversations' (guessed), without <image>" in note for note in splits.notes)
+    source = splits["train"]
+    assert isinstance(source, Source)
+    assert source[0].questions == (
+        Question("what is it?", "a dog", "other", "en"),
+        Question("它在哪里？", "这里", "other", "zh"),
+    )
+    assert source[0].captions == ()
+    for broken in (1, 2):
+        with pytest.raises(SampleError, match="not a question and its answer"):
+            source[broken]
+
+
+def test_turns_with_their_texts_one_level_deeper(build: Build, pictures: Pictures) -> None:
+    content = [{"type": "image"}, {"type": "text", "text": "what is it?"}]
+    turns = [
+        {"role": "user", "content": content},
+        {"role": "assistant", "content": [{"type": "text", "text": "a dog"}]},
+    ]
+    folder = table(pictures("a.jpg"), json.dumps([{"image": "a.jpg", "messages": turns}]), "chats.json")
+    (sample,) = samples(build("folder", path=folder)["train"])
+    assert (sample.questions, sample.captions) == ((Question("what is it?", "a dog", "other", "en"),), ())
+
+
 def test_half_a_pair_is_no_question(build: Build, pictures: Pictures) -> None:
     folder = table(pictures("a.jpg"), "image,query,caption\na.jpg,dogs,a dog\n")
     splits = build("folder", path=folder)
@@ -149,6 +198,14 @@ def test_rows_of_one_picture_with_other_labels_stay_apart(build: Build, pictures
 
 
 # Texts
+
+
+def test_several_rows_of_one_picture_say_all_of_its_tags(build: Build, pictures: Pictures) -> None:
+    text = "image,caption,tag\na.jpg,one,red\nb.jpg,two,\na.jpg,three,\na.jpg,four,round;red\n"
+    folder = table(pictures("a.jpg", "b.jpg"), text)
+    splits = build("folder", path=folder, validation=0, tags_column="tag")
+    assert {sample.key: sample.tags for sample in samples(splits["train"])} == {"a.jpg": ("red", "round"), "b.jpg": ()}
+    assert [sample.tags for sample in samples(build("folder", path=folder, validation=0)["train"])] == [None, None]
 
 
 def test_a_picture_without_a_text_is_refused_alone(build: Build, pictures: Pictures) -> None:

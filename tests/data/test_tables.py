@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import random
 from pathlib import Path
 
@@ -181,8 +182,8 @@ def test_random_tables_come_back_as_the_library_wrote_them(tmp_path: Path) -> No
 def test_json_lines_flatten(tmp_path: Path) -> None:
     records = [
         {"image": "a.png", "names": {"en": "hash", "zh": "井号"}, "tags": ["x", "y"], "n": 1},
-        {"image": "b.png", "names": {"en": "dot"}, "ok": True, "empty": [], "none": None},
-        {},
+        {"image": "b.png", "names": {"en": "dot"}, "ok": True, "empty": [], "none": None, "nan": math.nan},
+        {"names": {"en": math.nan}},
     ]
     text = "\n".join(json.dumps(record) for record in records)
     rows = read_table([written(tmp_path / "a.jsonl", text)])

@@ -16,6 +16,8 @@ from tuwen.data._tables.rows import Rows
 from tuwen.data._text import texts
 from tuwen.data._vocabulary import (
     ANSWER,
+    ANSWERING,
+    ASKING,
     CAPTION,
     IMAGE,
     KIND,
@@ -23,8 +25,10 @@ from tuwen.data._vocabulary import (
     LANGUAGES,
     NEVER,
     QUESTION,
+    SILENT,
     SPLIT,
     SPLIT_NAMES,
+    TURNS,
     language_of,
     unmatched,
 )
@@ -78,7 +82,10 @@ class TableConfig(ColumnsConfig):
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a table by meaning. Each caption column has its language, or None where the text must tell."""
+    """The columns of a table by meaning. Each caption column has its language, or None where the text must tell.
+
+    turns: who speaks and what is said, where questions and answers are the turns of a conversation.
+    """
 
     image: str
     captions: tuple[tuple[str, str | None], ...] = ()
@@ -87,6 +94,7 @@ class Columns:
     question: str | None = None
     answer: str | None = None
     kind: str | None = None
+    turns: tuple[str, str] | None = None
 
 
 class Chooser:
@@ -126,17 +134,34 @@ class Chooser:
         """
         config = self.config
         image = config.image_column or self._guess_image()
+        turns = self._turns()
         question, answer, kind = self._questions()
         label = config.label_column or self._guess("labels", LABEL)
         tags = config.tags_column
-        said = bool(label or question or tags)
+        said = bool(label or question or tags or turns)
         captions = self._guess_captions(silent=not said) if self.captions is None else self.captions
         if not (captions or said):
             raise DataError(
                 f"{self.rows.name}: no column says anything about the pictures. It has {self._listed()}. "
                 "Name one with `caption_columns`, `label_column`, or `question_column` and `answer_column`."
             )
-        return Columns(image, self._with_languages(captions), label, tags, question, answer, kind)
+        return Columns(image, self._with_languages(captions), label, tags, question, answer, kind, turns)
+
+    def _turns(self) -> tuple[str, str] | None:
+        """Columns of who speaks and of what is said, as conversations about pictures are kept (LLaVA and others)."""
+        known = {*ASKING, *ANSWERING, *SILENT}
+        for speaker, said in TURNS:
+            for whole in [name.removesuffix(f".{speaker}") for name in self.free if name.endswith(f".{speaker}")]:
+                columns = f"{whole}.{speaker}", f"{whole}.{said}"
+                speakers = {value.lower() for value in self._values(columns[0])}
+                if columns[1] in self.free and speakers and speakers <= known:
+                    self._take(*columns)
+                    self.notes.append(
+                        f"{self.rows.name}: the questions and answers are the turns of {whole!r} (guessed), "
+                        "without <image>."
+                    )
+                    return columns
+        return None
 
     def _questions(self) -> tuple[str | None, str | None, str | None]:
         """Columns of questions, answers and kinds. What looks like the one half of a pair without the other is none.

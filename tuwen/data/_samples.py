@@ -16,6 +16,7 @@ from tuwen.core.sample import Caption, Question, Sample
 from tuwen.data._columns import Columns, ColumnsConfig
 from tuwen.data._pictures import PictureFinder, name_of, picture_of
 from tuwen.data._text import clean, guess_language, texts
+from tuwen.data._vocabulary import ANSWERING, ASKING, SILENT
 
 Numbers = NDArray[np.int64]
 
@@ -77,12 +78,13 @@ class SampleReader:
             key=name_of(cell) or where,
             image=picture,
             captions=tuple(self._captions(members, label)),
-            questions=tuple(question for row in members for question in self._questions(row)),
+            questions=tuple(question for row in members for question in (*self._questions(row), *self._turns(row))),
             label=label,
-            tags=self._tags(first),
+            tags=self._tags(members),
         )
         if not (sample.captions or sample.questions or sample.label or sample.tags is not None):
             columns = [name for name, _ in self.columns.captions] + [self.columns.question, self.columns.label]
+            columns += self.columns.turns or ()
             empty = ", ".join(name for name in columns if name)
             raise SampleError(sample.key, f"nothing is said about the picture: {empty} is empty ({where})")
         return sample
@@ -92,13 +94,12 @@ class SampleReader:
             return None
         return next(iter(texts(self.rows.cell(row, self.columns.label))), None)
 
-    def _tags(self, row: int) -> tuple[str, ...] | None:
+    def _tags(self, members: Sequence[int]) -> tuple[str, ...] | None:
+        """All that any of the rows says; None where the table has no tags."""
         if self.columns.tags is None:
             return None
-        parts = (
-            part for text in texts(self.rows.cell(row, self.columns.tags)) for part in re.split("[,;，；、]", text)
-        )
-        return tuple(sorted({clean(part) for part in parts} - {""}))
+        said = (text for row in members for text in texts(self.rows.cell(row, self.columns.tags)))
+        return tuple(sorted({clean(part) for text in said for part in re.split("[,;，；、]", text)} - {""}))
 
     def _captions(self, members: Sequence[int], label: str | None) -> list[Caption]:
         found = [
@@ -128,9 +129,28 @@ class SampleReader:
         if len(kinds) != len(asked):
             kinds = ["other"] * len(asked)
         return [
-            Question(question, answer, kind, self.config.language or guess_language(question))
-            for question, answer, kind in zip(asked, answers, kinds, strict=True)
+            self._question(question, answer, kind) for question, answer, kind in zip(asked, answers, kinds, strict=True)
         ]
+
+    def _turns(self, row: int) -> list[Question]:
+        """The questions and answers of a conversation; what stands for the picture in its words is left out."""
+        if self.columns.turns is None:
+            return []
+        speakers, said = (texts(self.rows.cell(row, column)) for column in self.columns.turns)
+        if len(speakers) != len(said):
+            raise SampleError(self.rows.where(row), f"{len(speakers)} turns of a conversation and {len(said)} texts")
+        turns = [(speaker.lower(), text) for speaker, text in zip(speakers, said, strict=True)]
+        turns = [(speaker, clean(text.replace("<image>", " "))) for speaker, text in turns if speaker not in SILENT]
+        pairs = list(zip(turns[::2], turns[1::2], strict=False))
+        fits = all(asks in ASKING and text and answers in ANSWERING for (asks, text), (answers, _) in pairs)
+        if len(turns) % 2 or not fits:
+            raise SampleError(
+                self.rows.where(row), "the turns of its conversation are not a question and its answer, again and again"
+            )
+        return [self._question(question, answer, "other") for (_, question), (_, answer) in pairs]
+
+    def _question(self, text: str, answer: str, kind: str) -> Question:
+        return Question(text, answer, kind, self.config.language or guess_language(text))
 
 
 def fill(template: str, label: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -24,7 +25,7 @@ def clean(text: str) -> str:
 
 def texts(value: Any) -> list[str]:
     """The texts of a cell: a string, a number, a list of them, or nothing. Cleaned, and none is empty."""
-    if value is None or isinstance(value, (dict, bytes)):
+    if is_missing(value) or isinstance(value, (dict, bytes)):
         return []
     if isinstance(value, (list, tuple)):
         return [text for item in value for text in texts(item)]
@@ -32,6 +33,11 @@ def texts(value: Any) -> list[str]:
         return ["true" if value else "false"]
     cleaned = clean(value if isinstance(value, str) else str(value))
     return [cleaned] if cleaned else []
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell is empty: null, or NaN, which pandas writes for it."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def guess_language(text: str) -> str:

@@ -26,6 +26,14 @@ NEVER = _words(
 )
 """A column with such a word in its name is not guessed to mean anything."""
 
+TURNS = (("from", "value"), ("role", "content"), ("role", "content.text"))
+"""What the turns of a conversation are called: who speaks, and what is said."""
+
+ASKING = _words("human user 用户")
+ANSWERING = _words("gpt assistant 助手")
+SILENT = _words("system 系统")
+"""Who speaks in conversations; what the last of them says is about the conversation, and not a part of it."""
+
 LANGUAGES = {code: code for code in _words("en zh ja ko fr de es ar hi ru pt it nl pl tr vi th uk")} | {
     "english": "en",
     "chinese": "zh",

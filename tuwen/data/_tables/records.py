@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from tuwen.core.errors import DataError
 from tuwen.data._tables.encoding import find_encoding
 from tuwen.data._tables.rows import Rows
+from tuwen.data._text import is_missing
 
 _BATCH = 10_000
 
@@ -123,7 +124,7 @@ def _flatten(path: str, value: Any, cells: Cells) -> None:
         for inner in value:
             if not isinstance(inner, list):
                 _flatten(path, inner, cells)
-    elif value is not None:
+    elif not is_missing(value):
         cells.setdefault(path or "value", []).append(_string(value))
 
 
