@@ -61,6 +61,29 @@ def test_samples_without_a_label_are_seen_too(build: Build) -> None:
     assert list(splits) == ["train", "test", "held_out"]
 
 
+def test_broken_samples_are_no_class(build: Build, pictures: Callable[..., Path]) -> None:
+    folder = pictures(*[f"{number}.png" for number in range(8)])
+    rows = [f"{number}.png,{'no label' if number % 4 == 0 else 'dog'}\n" for number in range(8)]
+    table = folder / "captions.csv"
+    table.write_text("image,label\n" + "".join(rows) + "gone.png,dog\n" * 2 + "lost.png,dog\n", encoding="utf-8")
+    splits = build("class_balanced", data={"kind": "folder", "path": str(folder), "validation": 0})
+    assert shares(splits) == pytest.approx({"dog": 0.5, "no label": 0.5}, abs=0.1)
+    assert "2 training samples cannot be read, and are left out:\n  gone.png: no such picture" in splits.notes[-1]
+    assert splits.notes[-2].startswith("Classes have 2 to 6 training samples")
+
+
+def test_a_class_called_no_label_is_not_those_without_one(build: Build, pictures: Callable[..., Path]) -> None:
+    folder = pictures(*[f"{number}.png" for number in range(12)])
+    rows = [f"{number}.png,{('no label', 'dog', '')[number % 3]},text\n" for number in range(12)]
+    (folder / "captions.csv").write_text("image,label,caption\n" + "".join(rows), encoding="utf-8")
+    splits = build("class_balanced", data={"kind": "folder", "path": str(folder), "validation": 0})
+    assert shares(splits) == pytest.approx({"dog": 1 / 3, "no label": 1 / 3, None: 1 / 3})
+    train = splits["train"]
+    assert isinstance(train, Source)
+    found = {(train[number].key.rpartition(":")[0], train[number].label) for number in range(len(train))}
+    assert found == {("dog", "dog"), ("no label", "no label"), ("(no label)", None)}
+
+
 def test_what_cannot_be_balanced_is_refused(build: Build, folder: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match="temperature only acts on proportional weights"):
         build("class_balanced", data=folder, temperature=2)

@@ -8,6 +8,7 @@ rare classes come again meanwhile, so use it with augmentation. Only training ch
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -21,8 +22,8 @@ from tuwen.data._mixing import MixedSource, whole_weights
 EXAMPLE = {"data": {"kind": "scenes"}}
 """Settings to try the part with: `data` has no default."""
 
-UNLABELLED = "no label"
-"""What the samples without a label are called; they are seen as if they were a class."""
+FEW = 3
+"""So many samples that cannot be read are named."""
 
 
 class Config(PartConfig):
@@ -68,32 +69,56 @@ def build(config: Config, context: DataContext | None = None) -> NotedSplits:
         raise DataError(
             "data.data: it is a stream, whose classes cannot be counted beforehand: weigh the loss instead."
         )
-    classes = _numbers_by_class(train)
-    labels = [label for label in classes if label != UNLABELLED]
+    classes, broken = _numbers_by_class(train)
+    labels = [label for label in classes if label is not None]
     if len(labels) < 2:
-        raise DataError(f"data.data: there is nothing to balance: its training samples have {len(labels)} classes.")
+        raise DataError(
+            f"data.data: there is nothing to balance: its training samples have {len(labels)} classes.{_listed(broken)}"
+        )
     exponent = 0.0 if config.weights == "even" else 1 / config.temperature
     weights = whole_weights([len(numbers) ** exponent for numbers in classes.values()])
     sizes = sorted(len(classes[label]) for label in labels)
-    note = f"Classes have {sizes[0]:,} to {sizes[-1]:,} training samples; {_said(config)}."
+    notes = [f"Classes have {sizes[0]:,} to {sizes[-1]:,} training samples; {_said(config)}."]
+    if broken:
+        notes.append(f"{len(broken):,} training samples cannot be read, and are left out:{_listed(broken)}")
+    sources = {_name(label, labels): OfClass(train, found) for label, found in classes.items()}
     return NotedSplits(
-        {**whole, "train": MixedSource({name: OfClass(train, found) for name, found in classes.items()}, weights)},
-        (*getattr(whole, "notes", ()), note),
+        {**whole, "train": MixedSource(sources, weights)},
+        (*getattr(whole, "notes", ()), *notes),
         getattr(whole, "labels", ()),
         getattr(whole, "class_texts", {}),
     )
 
 
-def _numbers_by_class(source: Source) -> dict[str, list[int]]:
-    """The samples of each class, the classes in alphabetical order. A broken sample is told of when it is its turn."""
-    found: dict[str, list[int]] = defaultdict(list)
+def _numbers_by_class(source: Source) -> tuple[dict[str | None, list[int]], list[SampleError]]:
+    """The samples of each class, the classes in alphabetical order, and the samples that cannot be read.
+
+    Those without a label come last, under None; they are seen as if they were a class. A class of broken samples would
+    be seen as often as any other, so there is none.
+    """
+    found: dict[str | None, list[int]] = defaultdict(list)
+    broken: list[SampleError] = []
     for number in range(len(source)):
         try:
-            label = source[number].label
-        except SampleError:
-            label = None
-        found[UNLABELLED if label is None else label].append(number)
-    return dict(sorted(found.items()))
+            found[source[number].label].append(number)
+        except SampleError as error:
+            broken.append(error)
+    return {label: found[label] for label in sorted(found, key=lambda label: (label is None, label or ""))}, broken
+
+
+def _name(label: str | None, labels: Collection[str]) -> str:
+    """What stands before the keys of a class's samples; those without a label have a name that no class has."""
+    if label is not None:
+        return label
+    name = "no label"
+    while name in labels:
+        name = f"({name})"
+    return name
+
+
+def _listed(broken: Sequence[SampleError]) -> str:
+    more = f"\n  and {len(broken) - FEW:,} more" if len(broken) > FEW else ""
+    return "".join(f"\n  {error}" for error in broken[:FEW]) + more
 
 
 def _said(config: Config) -> str:
