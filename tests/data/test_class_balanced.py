@@ -70,6 +70,11 @@ def test_broken_samples_are_no_class(build: Build, pictures: Callable[..., Path]
     assert shares(splits) == pytest.approx({"dog": 0.5, "no label": 0.5}, abs=0.1)
     assert "2 training samples cannot be read, and are left out:\n  gone.png: no such picture" in splits.notes[-1]
     assert splits.notes[-2].startswith("Classes have 2 to 6 training samples")
+    table.write_text(
+        "image,label\n0.png,cat\n1.png,dog\n" + "".join(f"no{n}.png,dog\n" for n in range(5)), encoding="utf-8"
+    )
+    with pytest.raises(DataError, match=r"5 of 7 training samples cannot be read:\n  no0\.png: (.|\n)*and 2 more"):
+        build("class_balanced", data={"kind": "folder", "path": str(folder), "validation": 0})
 
 
 def test_a_class_called_no_label_is_not_those_without_one(build: Build, pictures: Callable[..., Path]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tuwen.core.sample import Source, Stream
+from tuwen.core.sample import Source, Splits, Stream
 from tuwen.data._address import spec_of
 
-__all__ = ["SPLITS", "DataContext", "NotedSplits", "spec_of"]
+__all__ = ["SPLITS", "DataContext", "NotedSplits", "classes_of", "spec_of"]
 
 SPLITS = ("train", "validation", "test", "held_out")
 """The names of splits, in the order in which they are listed."""
@@ -44,6 +44,17 @@ class NotedSplits(dict[str, Source | Stream]):
     def noted(self, *notes: str) -> NotedSplits:
         """The same, with further notes before its own."""
         return NotedSplits(self, [*notes, *self.notes], self.labels, self.class_texts)
+
+
+def classes_of(parts: Sequence[Splits]) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """The labels of several data sets that are seen as one, and the texts of the languages that describe them all."""
+    labels = list(dict.fromkeys(label for splits in parts for label in getattr(splits, "labels", ())))
+    described: dict[str, dict[str, str]] = {}
+    for splits in parts:
+        for language, texts in getattr(splits, "class_texts", {}).items():
+            described.setdefault(language, {}).update(texts)
+    whole = {language: texts for language, texts in described.items() if texts.keys() >= set(labels)}
+    return labels, {language: {label: texts[label] for label in labels} for language, texts in whole.items()}
 
 
 def _rank(name: str) -> tuple[int, str]:

@@ -61,7 +61,7 @@ def build(config: Config, context: DataContext | None = None) -> NotedSplits:
     """`train` with its classes as asked, and the other splits as they are. Every label is read once, at the start.
 
     Raises:
-        DataError: the data is a stream, has fewer than two classes, or names a class of which it has no sample.
+        DataError: the data is a stream, is mostly broken, or has fewer than two classes.
     """
     whole = build_part("data", config.data, context or DataContext(), "data.data")
     train = whole["train"]
@@ -70,11 +70,13 @@ def build(config: Config, context: DataContext | None = None) -> NotedSplits:
             "data.data: it is a stream, whose classes cannot be counted beforehand: weigh the loss instead."
         )
     classes, broken = _numbers_by_class(train)
+    if len(broken) * 2 > len(train):
+        raise DataError(
+            f"data.data: {len(broken):,} of {len(train):,} training samples cannot be read:{_listed(broken)}"
+        )
     labels = [label for label in classes if label is not None]
     if len(labels) < 2:
-        raise DataError(
-            f"data.data: there is nothing to balance: its training samples have {len(labels)} classes.{_listed(broken)}"
-        )
+        raise DataError(f"data.data: there is nothing to balance: its training samples have {len(labels)} classes.")
     exponent = 0.0 if config.weights == "even" else 1 / config.temperature
     weights = whole_weights([len(numbers) ** exponent for numbers in classes.values()])
     sizes = sorted(len(classes[label]) for label in labels)

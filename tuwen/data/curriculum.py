@@ -15,7 +15,7 @@ from pydantic import Field
 from tuwen.core.errors import DataError
 from tuwen.core.rooms import PartConfig, build_part
 from tuwen.core.sample import Sample, Source
-from tuwen.data import DataContext, NotedSplits
+from tuwen.data import DataContext, NotedSplits, classes_of
 from tuwen.prep.order import permute
 
 
@@ -55,7 +55,7 @@ class Curriculum:
 
 
 def build(config: Config, context: DataContext | None = None) -> NotedSplits:
-    """`train` in stages, and the other splits of the last stage.
+    """`train` in stages, and the other splits of the last stage; the labels are those of all stages.
 
     Raises:
         DataError: a stage cannot be asked by number, is empty, or does not say how many samples it takes.
@@ -75,10 +75,6 @@ def build(config: Config, context: DataContext | None = None) -> NotedSplits:
             raise DataError(f"data.stages.{number}.samples: say how many are seen before the next stage begins.")
         sources.append(source)
         lengths.append(stage.samples or len(source))
-    last = built[-1]
-    return NotedSplits(
-        {**last, "train": Curriculum(sources, lengths, context.seed)},
-        getattr(last, "notes", ()),
-        getattr(last, "labels", ()),
-        getattr(last, "class_texts", {}),
-    )
+    notes = [f"stage {number}: {note}" for number, splits in enumerate(built) for note in getattr(splits, "notes", ())]
+    train = Curriculum(sources, lengths, context.seed)
+    return NotedSplits({**built[-1], "train": train}, notes, *classes_of(built))

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from tuwen.core.errors import DataError
 from tuwen.core.rooms import PartConfig, build_part
 from tuwen.core.sample import Source, Splits, Stream
-from tuwen.data import DataContext, NotedSplits
+from tuwen.data import DataContext, NotedSplits, classes_of
 from tuwen.data._mixing import ChainedStream, MixedSource, MixedStream, whole_weights
 
 
@@ -57,15 +57,8 @@ def build(config: Config, context: DataContext | None = None) -> NotedSplits:
         split: _mix(config, split, {name: splits[split] for name, splits in built.items() if split in splits}, context)
         for split in names
     }
-    noted = {name: splits for name, splits in built.items() if isinstance(splits, NotedSplits)}
-    notes = [f"{name}: {note}" for name, splits in noted.items() for note in splits.notes]
-    labels = dict.fromkeys(label for splits in noted.values() for label in splits.labels)
-    described: dict[str, dict[str, str]] = {}
-    for splits in noted.values():
-        for language, texts in splits.class_texts.items():
-            described.setdefault(language, {}).update(texts)
-    whole = {language: texts for language, texts in described.items() if texts.keys() == labels.keys()}
-    return NotedSplits(mixed, notes, list(labels), whole)
+    notes = [f"{name}: {note}" for name, splits in built.items() for note in getattr(splits, "notes", ())]
+    return NotedSplits(mixed, notes, *classes_of(list(built.values())))
 
 
 def _mix(config: Config, split: str, members: Mapping[str, Source | Stream], context: DataContext) -> Source | Stream:

@@ -78,7 +78,8 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     if not found.samples:
         raise DataError(f"data: none of the training samples can be read.{reasons(found.broken)}")
     tokenizer = _tokenizer(recipe, found, start)
-    vocabulary = _vocabulary(found, data)
+    vocabulary, said = _vocabulary(found, data)
+    notes += said
     tasks = build_tasks(recipe, tokenizer, vocabulary)
     counts = {name: tuple(often[word] for word in vocabulary[name]) for name, often in found.counts.items()}
     fit = Fit(recipe, Encoder(tasks, images, tokenizer.pad), build_objectives(recipe, tokenizer, counts), found)
@@ -131,6 +132,18 @@ def _tokenizer(recipe: Recipe, found: Survey, start: Start | None) -> Tokenizer:
     return Tokenizer.train(found.texts or found.labels or found.tags, recipe.tokenizer)
 
 
-def _vocabulary(found: Survey, data: Data) -> Vocabulary:
-    texts = {f"text:{language}": tuple(words.values()) for language, words in data.class_texts.items()}
-    return {"labels": data.labels or found.labels, "answers": found.answers, "tags": found.tags, **texts}
+def _vocabulary(found: Survey, data: Data) -> tuple[Vocabulary, tuple[str, ...]]:
+    """The classes that the data names and those that were met besides, and a sentence where these have no text.
+
+    Part of a mixture may name its labels, another (tars) not; a label that no vocabulary has would never be learned.
+    """
+    labels = (*data.labels, *(label for label in found.labels if label not in set(data.labels)))
+    bare = {label for words in data.class_texts.values() for label in labels if label not in words}
+    texts = {
+        f"text:{name}": tuple(words[label] for label in labels) for name, words in data.class_texts.items() if not bare
+    }
+    named = ", ".join(sorted(bare)[:8]) + (", ..." if len(bare) > 8 else "")
+    notes = (
+        (f"The data has texts for some labels, and none for {named}: all are described by the task.",) if bare else ()
+    )
+    return {"labels": labels, "answers": found.answers, "tags": found.tags, **texts}, notes
