@@ -5,6 +5,7 @@ import pytest
 
 from tests import tiny
 from tests.tasks.oracle import Oracle, context, scene, text_of
+from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import build_part
 from tuwen.core.sample import Caption, Sample
 from tuwen.prep.batches import IGNORE
@@ -89,6 +90,26 @@ def test_without_texts_from_the_data_a_sentence_is_made_of_each_label() -> None:
     assert task(templates={"de": "ein Bild: {}"}).class_texts == {
         "de": {"cat": "ein Bild: cat", "dog": "ein Bild: dog"}
     }
+
+
+def test_the_label_stands_where_the_braces_are_and_nothing_else_is_read() -> None:
+    assert task(templates={"en": "{} {is} a {}"}).class_texts["en"]["cat"] == "cat {is} a cat"
+    for template in ("a photo", "a photo of a {label}"):
+        with pytest.raises(RecipeError, match=r"templates: en: write \{\} where the label shall stand in 'a photo"):
+            task(templates={"en": template})
+
+
+def test_a_picture_is_asked_with_its_text_where_the_head_reads_both() -> None:
+    shown = [sample.image for sample in (CAT, DOG) if sample.image is not None]
+    oracle = Oracle(classes={("it purrs", 1): 0, ("it barks", 2): 1})
+    both, alone = task(by="head", with_text=True), task(by="head")
+    assert both.predict(oracle, shown, own_texts=["it purrs", "it barks"]) == ["cat", "dog"]
+    with pytest.raises(RecipeError, match=r"together with its text: give that too, with `texts=` or --text"):
+        both.predict(oracle, shown)
+    for refused in (alone, task()):
+        with pytest.raises(RecipeError, match="by the picture alone: leave its text out"):
+            refused.predict(oracle, shown, own_texts=["it purrs", "it barks"])
+    assert alone.predict(oracle, []) == task().predict(oracle, []) == []
 
 
 def test_without_a_label_in_training_there_is_nothing_to_choose_among() -> None:

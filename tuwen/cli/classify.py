@@ -18,9 +18,14 @@ def command(
     labels: Annotated[
         list[str] | None, typer.Argument(help="Texts to choose among; the labels of training if none.")
     ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="What is said of the picture, for a model that classifies both together.")
+    ] = None,
 ) -> None:
     """Say which of some texts fits a picture best; no training for them is needed."""
     from tuwen.recipe.use import load
 
-    texts = {label: label for label in labels} if labels else None
-    typer.echo(load(run).classify(picture, texts))
+    if labels and text is not None:
+        raise typer.BadParameter("labels are chosen among by the picture alone: leave --text out, or the labels.")
+    described = {label: label for label in labels} if labels else None
+    typer.echo(load(run).classify(picture, described, texts=text))

@@ -128,6 +128,11 @@ class EncodedPicture:
         )
 
 
+def opened(image: Image.Image, background: Colour) -> Pixels:
+    """A picture that Pillow has opened or made, as its file would be decoded: `[H, W, 3]` uint8, RGB, upright."""
+    return _upright(_rgb(image, background), _turn(image))
+
+
 def read(picture: Picture, key: str) -> Pixels | bytes:
     """Pixels `[H, W, 3]` as they are, or the bytes of a picture file.
 
@@ -208,7 +213,7 @@ def _eight_bits(values: NDArray[np.generic]) -> Pixels:
     return (numbers.clip(0, top) * (255 / top) + 0.5).astype(np.uint8)
 
 
-def _turn(image: ImageFile) -> int:
+def _turn(image: Image.Image) -> int:
     """EXIF orientation, 1 (upright) to 8. Pillow itself turns TIFF and AVIF as it decodes them."""
     if image.format in ("TIFF", "AVIF"):
         return 1

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import validate
 from tuwen.core.sample import Picture
 from tuwen.models.generate import Decoding
-from tuwen.models.prompts import Prompt, Writer
+from tuwen.models.prompts import Writer
+from tuwen.prep.decoding import opened
 from tuwen.recipe.build import System
 from tuwen.recipe.run import load_run
 from tuwen.tasks import Task
 from tuwen.tasks.caption import PROMPTS, CaptionTask
-from tuwen.tasks.classify import TEMPLATES, ClassifyTask
+from tuwen.tasks.classify import TEMPLATES, ClassifyTask, choose_text, describe
 from tuwen.tasks.vqa import VqaTask
 
 T = TypeVar("T", bound=Task)
-Pictures = Picture | str | Sequence[Picture | str]
+Shown = Picture | str | Image.Image
+Pictures = Shown | Sequence[Shown]
+Prompt = str | Sequence[Shown]
 
 
 class Model:
     """A trained model with its own tokenizer and preprocessing.
 
-    Pictures are paths, the bytes of a file, or arrays `[H, W, 3]` of uint8 in RGB; one, or a list of them.
+    Pictures are paths, the bytes of a file, arrays `[H, W, 3]` of uint8 in RGB, or Pillow's; one, or a list of them.
     """
 
     def __init__(self, system: System) -> None:
@@ -43,13 +49,13 @@ class Model:
         """
         if language not in PROMPTS:
             raise RecipeError(f"captions are asked for in {' or '.join(PROMPTS)}, not in {language!r}.")
-        found = self._task(CaptionTask, "caption").predict(self.predictor, _many(pictures), language)
+        found = self._task(CaptionTask, "caption").predict(self.predictor, self._many(pictures), language)
         return _like(pictures, found)
 
     def answer(self, pictures: Pictures, questions: str | Sequence[str]) -> str | list[str]:
         """Answer a question about a picture; or several, about one picture or one each."""
         asked = [questions] if isinstance(questions, str) else list(questions)
-        shown = _many(pictures)
+        shown = self._many(pictures)
         shown = shown * len(asked) if len(shown) == 1 else shown
         asked = asked * len(shown) if len(asked) == 1 else asked
         if len(shown) != len(asked):
@@ -58,7 +64,11 @@ class Model:
         return found[0] if isinstance(questions, str) and not _several(pictures) else found
 
     def classify(
-        self, pictures: Pictures, labels: Sequence[str] | Mapping[str, str] | None = None, language: str = "en"
+        self,
+        pictures: Pictures,
+        labels: Sequence[str] | Mapping[str, str] | None = None,
+        language: str = "en",
+        texts: str | Sequence[str] | None = None,
     ) -> str | list[str]:
         """The label of a picture, or of each of several.
 
@@ -66,15 +76,21 @@ class Model:
             pictures: to be classified.
             labels: what to choose among: labels, or a text that describes each label. None: the labels of training.
             language: of the sentence that a bare label is put into.
+            texts: what is said of each picture, for a model that classifies a picture together with its text.
+
+        Raises:
+            RecipeError: the model was not trained for it, or classifies with texts and there are none, or without.
         """
+        shown = self._many(pictures)
+        own = [texts] if isinstance(texts, str) else texts if texts is None else list(texts)
+        if own is not None and len(own) != len(shown):
+            raise ValueError(f"{len(shown)} pictures and {len(own)} texts: give as many of each.")
         if labels is None:
-            found = self._task(ClassifyTask, "classify").predict(self.predictor, _many(pictures))
+            found = self._task(ClassifyTask, "classify").predict(self.predictor, shown, own_texts=own)
             return _like(pictures, found)
-        template = TEMPLATES.get(language, "{}")
-        texts = dict(labels) if isinstance(labels, Mapping) else {label: template.format(label) for label in labels}
-        names = list(texts)
-        similarity = self.embed_images(_many(pictures)) @ self.embed_texts(list(texts.values())).T
-        return _like(pictures, [names[number] for number in similarity.argmax(-1).tolist()])
+        if own is not None:
+            raise ValueError("labels are chosen among by the picture alone: leave `texts` out, or the labels.")
+        return _like(pictures, choose_text(self.predictor, shown, _described(labels, language)))
 
     def generate(
         self, prompts: Prompt | Sequence[Prompt], *, stop: str | Sequence[str] = (), **how: Any
@@ -84,8 +100,8 @@ class Model:
             model.generate([Path("dax.png"), "this is a dax. ", Path("wug.png"), "this is a wug. ", new, "this is a"])
 
         Args:
-            prompts: words (`str`) and pictures (`Path`, bytes or arrays) in any order and number; or a list of such
-                prompts, which are computed together.
+            prompts: words (`str`) and pictures (`Path`, bytes, arrays or Pillow's) in any order and number; or a list
+                of such prompts, which are computed together.
             stop: strings before which a text ends.
             how: of `tuwen.models.generate.Decoding`: `max_new_tokens`, `beams`, `top_p`, `temperature`, `seed`, ...
 
@@ -93,18 +109,22 @@ class Model:
             RecipeError: the model has no language model, or there is no such setting.
             DataError: a prompt is longer than the language model can read.
         """
-        several, many = _prompts(prompts)
+        several = _several(prompts) and bool(prompts) and all(map(_several, prompts))
+        asked = [self._prompt(prompt) for prompt in (prompts if several else [prompts])]  # type: ignore[arg-type]
         decoding = validate(Decoding, how, "generate")
-        found = [said.text for said in self.writer.generate(many, decoding, _stops(stop))]
+        found = [said.text for said in self.writer.generate(asked, decoding, _stops(stop))]
         return found if several else found[0]
 
     def stream(self, prompt: Prompt, *, stop: str | Sequence[str] = (), **how: Any) -> Iterator[str]:
         """What the language model says after one prompt, in pieces as they are chosen; settings as in `generate`."""
-        return self.writer.stream(prompt, validate(Decoding, how, "stream"), _stops(stop))
+        return self.writer.stream(self._prompt(prompt), validate(Decoding, how, "stream"), _stops(stop))
 
-    def score(self, prompt: Prompt, candidates: Sequence[str]) -> list[float]:
+    def score(self, prompt: Prompt, candidates: str | Sequence[str]) -> list[float]:
         """The log-probability of each candidate as what follows the prompt; `e` to it is a share of all that could."""
-        return self.writer.score([prompt], [candidates])[0]
+        texts = [candidates] if isinstance(candidates, str) else list(candidates)
+        if not texts:
+            raise ValueError("candidates: there is nothing to score; give at least one text.")
+        return self.writer.score([self._prompt(prompt)], [texts])[0]
 
     @property
     def writer(self) -> Writer:
@@ -113,11 +133,31 @@ class Model:
 
     def embed_images(self, pictures: Pictures) -> Tensor:
         """`[P, E]` of unit length, to be compared with those of texts."""
-        return self.predictor.embed_images(_many(pictures))
+        return self.predictor.embed_images(self._many(pictures))
 
     def embed_texts(self, texts: str | Sequence[str]) -> Tensor:
         """`[R, E]` of unit length, to be compared with those of pictures."""
         return self.predictor.embed_texts([texts] if isinstance(texts, str) else list(texts))
+
+    def _many(self, pictures: Pictures) -> list[Picture]:
+        several = pictures if isinstance(pictures, list | tuple) else [pictures]
+        return [Path(one) if isinstance(one, str) else self._picture(one) for one in several]
+
+    def _prompt(self, prompt: Prompt) -> list[Picture | str]:
+        parts = prompt if isinstance(prompt, list | tuple) else [prompt]
+        return [part if isinstance(part, str) else self._picture(part) for part in parts]
+
+    def _picture(self, shown: Any) -> Picture:
+        if isinstance(shown, Image.Image):
+            return opened(shown, self.system.images.config.background)
+        if isinstance(shown, os.PathLike):
+            return Path(shown)
+        if isinstance(shown, bytes | np.ndarray):
+            return shown
+        raise TypeError(
+            "a picture is a path, the bytes of a file, an array [H, W, 3] of uint8 or one of Pillow's, and several are "
+            f"a list or a tuple of them, not {type(shown).__name__}."
+        )
 
     def _task(self, kind: type[T], name: str) -> T:
         for task in self.system.tasks.values():
@@ -140,23 +180,23 @@ def load(run: str | Path, device: torch.device | str | None = None) -> Model:
     return Model(load_run(Path(run), device))
 
 
-def _prompts(prompts: Prompt | Sequence[Prompt]) -> tuple[bool, list[Prompt]]:
-    """Whether there are several prompts, and each of them."""
-    several = bool(prompts) and all(isinstance(prompt, list | tuple) for prompt in prompts)
-    return several, list(prompts) if several else [prompts]  # type: ignore[arg-type, list-item]
-
-
 def _stops(stop: str | Sequence[str]) -> tuple[str, ...]:
     return (stop,) if isinstance(stop, str) else tuple(stop)
 
 
-def _several(pictures: Pictures) -> bool:
-    return isinstance(pictures, list | tuple)
+def _described(labels: Sequence[str] | Mapping[str, str], language: str) -> dict[str, str]:
+    """A text for each label."""
+    if isinstance(labels, str):
+        raise TypeError(f"labels: give a list of texts to choose among, not the text {labels!r} alone.")
+    template = TEMPLATES.get(language, "{}")
+    texts = dict(labels) if isinstance(labels, Mapping) else {label: describe(label, template) for label in labels}
+    if not texts:
+        raise ValueError("labels: there is nothing to choose among; give texts, or None for the labels of training.")
+    return texts
 
 
-def _many(pictures: Pictures) -> list[Picture]:
-    several: list[Picture | str] = list(pictures) if isinstance(pictures, list | tuple) else [pictures]  # type: ignore[list-item]
-    return [Path(picture) if isinstance(picture, str) else picture for picture in several]
+def _several(asked: Any) -> bool:
+    return isinstance(asked, list | tuple)
 
 
 def _like(pictures: Pictures, found: list[str]) -> str | list[str]:

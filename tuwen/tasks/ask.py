@@ -77,7 +77,7 @@ class Answered:
         return next((truth for truth in self.truths if _number(truth) is None), None)
 
     def as_numbers(self, known: Sequence[float]) -> dict[str, float]:
-        """How far off a number is, where no truth is `odd`; what is said and is none counts as the middle of those known."""
+        """How far off a number is; what is no number counts as the middle of those known. No truth may be `odd`."""
         middle, mean = (median(known), fmean(known)) if known else (0.0, 0.0)
         truths = np.array(_numbers(self.truths))
         said = [_number(text) for text in self.said]

@@ -7,9 +7,10 @@ from statistics import fmean
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tuwen.core.batch import Row
+from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Picture, Sample
 from tuwen.metrics.classification import classification_scores, confusion_matrix, majority_floor
@@ -27,13 +28,27 @@ LARGEST_CONFUSION = 30
 class Config(PartConfig):
     """by: `texts` compares pictures with a text for each label (zero-shot), `head` asks the model's head.
 
-    with_text: the head reads the picture's own text too. templates: a text for a label, by language.
+    with_text: the head reads the picture's own text too.
+    templates: a text for a label, by language: `{en: "a photo of a {}"}`; the label stands where {} is.
     """
 
     by: Literal["texts", "head"] = "texts"
     head: str = "label"
     with_text: bool = False
     templates: dict[str, str] = Field(default=TEMPLATES)
+
+    @field_validator("templates")
+    @classmethod
+    def _each_has_a_place_for_the_label(cls, templates: dict[str, str]) -> dict[str, str]:
+        for language, template in templates.items():
+            if "{}" not in template:
+                raise ValueError(f"{language}: write {{}} where the label shall stand in {template!r}")
+        return templates
+
+
+def describe(label: str, template: str) -> str:
+    """A text for a label. Whatever else stands in the template is text, braces too."""
+    return template.replace("{}", label)
 
 
 class ClassifyTask(Task):
@@ -47,7 +62,7 @@ class ClassifyTask(Task):
         self.labels = context.labels
         self.number = {label: number for number, label in enumerate(context.labels)}
         self.class_texts = context.class_texts or {
-            language: {label: template.format(label) for label in context.labels}
+            language: {label: describe(label, template) for label in context.labels}
             for language, template in config.templates.items()
         }
 
@@ -66,16 +81,37 @@ class ClassifyTask(Task):
         return self.number.get(sample.label or "", IGNORE)
 
     def predict(
-        self, predictor: Predictor, pictures: Sequence[Picture], class_texts: Mapping[str, str] | None = None
+        self,
+        predictor: Predictor,
+        pictures: Sequence[Picture],
+        class_texts: Mapping[str, str] | None = None,
+        own_texts: Sequence[str] | None = None,
     ) -> list[str]:
-        """The label of each picture; zero-shot among `class_texts` (label → text) where they are given."""
-        if class_texts is None and self.config.by == "head":
-            logits = predictor.logits(self.config.head, pictures)
+        """The label of each picture.
+
+        Args:
+            predictor: the model.
+            pictures: to be classified.
+            class_texts: label → text, to choose among without training; None for what the task is made for.
+            own_texts: what is said of each picture, for a head that reads that too.
+
+        Raises:
+            RecipeError: the head reads the pictures' own texts and there are none, or the other way round.
+        """
+        by_head = class_texts is None and self.config.by == "head"
+        reads_texts = by_head and self.config.with_text
+        if reads_texts and own_texts is None:
+            raise RecipeError(
+                "this model classifies a picture together with its text: give that too, with `texts=` or --text."
+            )
+        if own_texts is not None and not reads_texts:
+            raise RecipeError("the label is chosen by the picture alone: leave its text out.")
+        if not pictures:
+            return []
+        if by_head:
+            logits = predictor.logits(self.config.head, pictures, own_texts)
             return [self.labels[number] for number in logits.argmax(-1).tolist()]
-        texts = class_texts or next(iter(self.class_texts.values()))
-        names = list(texts)
-        similarity = predictor.embed_images(pictures) @ predictor.embed_texts(list(texts.values())).T
-        return [names[number] for number in similarity.argmax(-1).tolist()]
+        return choose_text(predictor, pictures, class_texts or next(iter(self.class_texts.values())))
 
     def evaluate(
         self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
@@ -86,7 +122,7 @@ class ClassifyTask(Task):
         truths = [str(sample.label) for sample in labelled]
         pictures = [sample.image for sample in labelled if sample.image is not None]
         if self.config.by == "head":
-            found = {"": self._by_head(predictor, labelled)}
+            found = {"": self.predict(predictor, pictures, own_texts=self._own_texts(labelled))}
         else:
             found = {language: self.predict(predictor, pictures, texts) for language, texts in self.class_texts.items()}
         scores = [classification_scores(labels, truths) for labels in found.values()]
@@ -110,13 +146,20 @@ class ClassifyTask(Task):
             mean["zero_shot_accuracy"] = mean.pop("accuracy")
         return mean | {"floor": floor, "count": len(truths)}
 
-    def _by_head(self, predictor: Predictor, samples: Sequence[Sample]) -> list[str]:
-        pictures = [sample.image for sample in samples if sample.image is not None]
-        texts = None
-        if self.config.with_text:
-            texts = [sample.captions[0].text if sample.captions else "" for sample in samples]
-        logits = predictor.logits(self.config.head, pictures, texts)
-        return [self.labels[number] for number in logits.argmax(-1).tolist()]
+    def _own_texts(self, samples: Sequence[Sample]) -> list[str] | None:
+        """The first text of each, for a head that reads it."""
+        if not self.config.with_text:
+            return None
+        return [sample.captions[0].text if sample.captions else "" for sample in samples]
+
+
+def choose_text(predictor: Predictor, pictures: Sequence[Picture], texts: Mapping[str, str]) -> list[str]:
+    """The label of the text (label → text) that is nearest to each picture."""
+    if not pictures:
+        return []
+    names = list(texts)
+    similarity = predictor.embed_images(pictures) @ predictor.embed_texts(list(texts.values())).T
+    return [names[number] for number in similarity.argmax(-1).tolist()]
 
 
 def build(config: Config, context: TaskContext) -> ClassifyTask:

@@ -1,0 +1,104 @@
+"""What a person hands a trained model: every form of a picture, and what cannot be one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from tests import tiny
+from tuwen.cli.app import build_app
+from tuwen.core.errors import RecipeError
+from tuwen.core.rooms import build_part
+from tuwen.recipe.build import System
+from tuwen.recipe.schema import load_recipe
+from tuwen.recipe.use import Model
+from tuwen.tasks import TaskContext
+
+PIXELS = np.asarray(tiny.scenes()["train"][0].image)
+LABELS = ("cat", "dog", "cow")
+
+
+def model(**classify: Any) -> Model:
+    """With a task `classify` of these settings, over `LABELS`."""
+    heads = {"label": {"reads": "fused" if classify.get("with_text") else "image", "classes": "labels"}}
+    asked = build_part("tasks", {"kind": "classify", **classify}, TaskContext(tiny.tokenizer(), LABELS))
+    trained = tiny.model(labels=len(LABELS), heads=heads)
+    recipe, words = load_recipe().recipe, {"labels": LABELS}
+    return Model(System(recipe, trained, tiny.tokenizer(), tiny.IMAGES, words, {"classify": asked}))
+
+
+def test_a_picture_has_many_forms(tmp_path: Path) -> None:
+    file, asked = tmp_path / "one.png", model()
+    shown = Image.fromarray(PIXELS)
+    shown.save(file)
+    with Image.open(file) as opened:
+        forms = [PIXELS, file, str(file), file.read_bytes(), shown, opened, shown.convert("RGBA")]
+        found = asked.embed_images(forms)
+    assert len({tuple(row.tolist()) for row in found.round(decimals=5)}) == 1
+    assert asked.generate([shown, "this is"], max_new_tokens=3) == asked.generate([PIXELS, "this is"], max_new_tokens=3)
+
+
+def test_pillows_pictures_are_laid_on_the_background_and_turned() -> None:
+    """As their files are."""
+    clear = Image.new("RGBA", (40, 20), (0, 0, 0, 0))
+    white = np.full((20, 40, 3), 255, np.uint8)
+    sideways = Image.fromarray(np.ascontiguousarray(np.rot90(PIXELS)))
+    exif = Image.Exif()
+    exif[0x112] = 6  # turn it clockwise by 90 degrees
+    sideways.info["exif"] = exif.tobytes()
+    found = model().embed_images([clear, white, sideways, PIXELS])
+    torch.testing.assert_close(found[0], found[1])
+    torch.testing.assert_close(found[2], found[3])
+
+
+@pytest.mark.parametrize("shown", [{"a.png"}, (one for one in [PIXELS]), 3, None, torch.zeros(3, 3)])
+def test_what_is_no_picture_is_named(shown: Any) -> None:
+    for ask in (model().embed_images, model().generate):
+        with pytest.raises(TypeError, match=f"several are a list or a tuple of them, not {type(shown).__name__}"):
+            ask(shown)
+
+
+def test_a_text_is_no_list_of_letters() -> None:
+    asked = model()
+    with pytest.raises(TypeError, match="labels: give a list of texts to choose among, not the text 'a red circle'"):
+        asked.classify(PIXELS, "a red circle")
+    assert asked.generate("a red circle", max_new_tokens=3) == asked.generate(["a red circle"], max_new_tokens=3)
+    assert asked.score("a red", "circle") == asked.score(["a red"], ["circle"])
+
+
+def test_nothing_to_choose_among_is_refused() -> None:
+    asked = model()
+    for labels in ([], {}):
+        with pytest.raises(ValueError, match="labels: there is nothing to choose among"):
+            asked.classify(PIXELS, labels)
+    with pytest.raises(ValueError, match="candidates: there is nothing to score"):
+        asked.score(["a"], [])
+    assert asked.classify([], ["cat"]) == asked.classify([]) == model(by="head").classify([]) == []
+
+
+def test_a_picture_is_classified_with_its_text() -> None:
+    asked = model(by="head", with_text=True)
+    one = asked.classify(PIXELS, texts="it purrs")
+    assert one in LABELS
+    assert asked.classify([PIXELS, PIXELS], texts=["it purrs"] * 2) == [one, one]
+    with pytest.raises(RecipeError, match="classifies a picture together with its text"):
+        asked.classify(PIXELS)
+    with pytest.raises(ValueError, match="2 pictures and 1 texts: give as many of each"):
+        asked.classify([PIXELS, PIXELS], texts="it purrs")
+    with pytest.raises(ValueError, match="by the picture alone: leave `texts` out, or the labels"):
+        asked.classify(PIXELS, ["cat", "dog"], texts="it purrs")
+
+
+def test_the_command_takes_the_pictures_text(tiny_run: Path, tmp_path: Path) -> None:
+    """Which this model, that compares pictures with texts, has no use for."""
+    Image.fromarray(PIXELS).save(tmp_path / "one.png")
+    words = ["classify", str(tiny_run), str(tmp_path / "one.png")]
+    assert CliRunner().invoke(build_app(), words).exit_code == 0
+    refused = CliRunner().invoke(build_app(), [*words, "--text", "it purrs"])
+    assert isinstance(refused.exception, RecipeError)
+    assert "leave its text out" in str(refused.exception)
+    assert CliRunner().invoke(build_app(), [*words, "cat", "dog", "--text", "it purrs"]).exit_code == 2
