@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.cli.conftest import Said, table
+from tuwen.cli.finetune import Task, _beside
 
 Run = Callable[..., Said]
 Make = Callable[..., Path]
@@ -100,6 +101,18 @@ def test_a_fine_tuned_run_is_gone_on_with(tuwen: Run, tiny_run: Path, tmp_path: 
     assert (said.status, "going on from step 2" in said.line) == (0, True), said.line
     refused = tuwen(*words, *SCENES)
     assert (refused.status, "holds a run already" in refused.line) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("inside", "run"), [("", "mine"), ("", "mine/sub/.."), ("mine", "."), ("mine", "../mine"), ("mine/sub", "..")]
+)
+def test_the_new_run_lies_beside_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str, run: str
+) -> None:
+    (tmp_path / "mine" / "sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / inside)
+    assert _beside(Path(run), Task.classify).resolve() == tmp_path.resolve() / "mine-classify"
+    assert _beside(Path("mine"), Task.classify) == Path("mine-classify"), "as short as the run was named"
 
 
 @pytest.mark.parametrize(

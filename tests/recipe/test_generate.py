@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import tuwen
 from tests import tiny
 from tuwen.cli.app import build_app
-from tuwen.core.errors import RecipeError
+from tuwen.core.errors import DataError, RecipeError
 
 ONE, OTHER = (sample.image for sample in tiny.scenes()["train"][:2])
 
@@ -46,3 +46,17 @@ def test_the_command_takes_words_and_files(tiny_run: Path, tmp_path: Path) -> No
         assert done.exit_code == 0, done.output
         said = model.generate([tmp_path / "one.png", "this is a"], max_new_tokens=5, **how)
         assert done.stdout.rstrip("\n") == said
+
+
+def test_a_long_prompt_is_words_and_a_picture_that_is_not_there_is_refused(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file's name may have 255 bytes, and a Chinese sign takes three."""
+    said: list[object] = []
+    monkeypatch.setattr("tuwen.recipe.use.Model.stream", lambda model, parts, **how: said.extend(parts) or ())
+    words = ["这是一个很长的句子。" * 14, "a cat.png is a file ", str(tmp_path)]
+    assert CliRunner().invoke(build_app(), ["generate", str(tiny_run), *words]).exit_code == 0
+    assert said == words
+    refused = CliRunner().invoke(build_app(), ["generate", str(tiny_run), "nofile.PNG", "this is a"])
+    assert isinstance(refused.exception, DataError)
+    assert str(refused.exception).startswith("nofile.PNG: there is no such picture.")

@@ -1,6 +1,7 @@
 """One tiny recipe from end to end: trained, saved, loaded, asked, evaluated again; its losses never change unseen."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import tuwen
 from tests import tiny
 from tuwen.core.errors import CheckpointError, RecipeError
 from tuwen.core.sample import Picture
+from tuwen.recipe.model_folder import ModelFolder
 from tuwen.recipe.run import Finished, evaluate_run, load_run, pretrain
 from tuwen.recipe.schema import load_recipe
 from tuwen.recipe.use import Model
@@ -169,6 +171,30 @@ def test_one_picture_gives_one_answer_and_a_list_gives_a_list(run: Path) -> None
 def test_a_model_is_loaded_onto_the_device_that_is_named(run: Path) -> None:
     assert tuwen.load(run, device="cpu").predictor.device == torch.device("cpu")
     assert load_run(run, "meta").predictor().device == torch.device("meta")
+
+
+def test_a_model_of_another_version_is_told(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose weights have other names, or other shapes."""
+    whole, folder = ModelFolder.weights, tmp_path / "old"
+    shutil.copytree(run, folder)
+    for name, value, told in (
+        ("image_tower.norm.weight", None, r"is absent there and \[24\] here"),
+        ("image_tower.stale", torch.zeros(2, 3), r"is \[2, 3\] there and absent here"),
+        ("image_tower.norm.weight", torch.zeros(3), r"is \[3\] there and \[24\] here"),
+    ):
+
+        def weights(
+            saved: ModelFolder, name: str = name, value: torch.Tensor | None = value
+        ) -> dict[str, torch.Tensor]:
+            kept = {key: tensor for key, tensor in whole(saved).items() if key != name}
+            return kept if value is None else {**kept, name: value}
+
+        monkeypatch.setattr(ModelFolder, "weights", weights)
+        message = (
+            rf"old: another version of Tuwen made this model \(0\..*the weight {name} {told}.*train the model again: "
+        )
+        with pytest.raises(CheckpointError, match=message + r"tuwen pretrain .*old/recipe.yaml --out NEW"):
+            tuwen.load(folder)
 
 
 def test_loading_leaves_the_random_numbers_of_others_alone(run: Path) -> None:

@@ -10,10 +10,11 @@ import tuwen
 from tests import tiny
 from tuwen.core.errors import CheckpointError, RecipeError
 from tuwen.models.model import VisionLanguageModel
+from tuwen.prep.images import ImageConfig
 from tuwen.recipe.build import System, build_system
 from tuwen.recipe.schema import load_recipe
 from tuwen.recipe.sources import build_data
-from tuwen.recipe.start import bare_state, carry, part_of
+from tuwen.recipe.start import ONLY_IN_TRAINING, bare_state, carry, part_of
 
 HEADS: dict[str, Any] = {"label": {"reads": "image", "classes": "labels"}}
 BY_HEAD = ("tasks.classify={by: head, head: label}", "objectives.classification={head: label}")
@@ -53,6 +54,18 @@ def test_pictures_must_be_prepared_as_they_were(tiny_run: Path) -> None:
     with pytest.raises(RecipeError, match=r"image.resize: 'pad', but the model in .* was trained with 'squash'"):
         system(tiny_run, "image.resize=pad")
     assert system(tiny_run, "image.augment=shift").images.config.augment == "shift"
+
+
+IN_USE = {"size", "resize", "shortest", "interpolation", "background", "exact", "mean", "std"}
+"""Settings of pictures that change what a model sees."""
+
+
+def test_what_only_training_does_to_pictures_may_be_chosen_anew(tiny_run: Path) -> None:
+    for setting in ("rotate=10", "view={}", "max_megapixels=3"):
+        system(tiny_run, f"image.{setting}")
+    assert set(ONLY_IN_TRAINING) == ImageConfig.model_fields.keys() - IN_USE, (
+        "a new setting is of one kind or the other"
+    )
 
 
 def test_a_missing_run_is_a_message(tiny_run: Path) -> None:

@@ -58,7 +58,7 @@ def command(
     from tuwen.recipe.library import RUN_RECIPE
     from tuwen.recipe.schema import load_recipe
 
-    folder = out or run.with_name(f"{run.resolve().name}-{task.value}")
+    folder = out or _beside(run, task)
     if resume and (folder / RUN_RECIPE).exists():
         resolved = load_recipe(folder, sets=sets or ())
     else:
@@ -68,3 +68,9 @@ def command(
     if guard and resolved.recipe.guard is None:
         typer.echo("no guard: the model was trained neither for retrieval nor for classification by texts")
     run_recipe(resolved, folder, resume)
+
+
+def _beside(run: Path, task: Task) -> Path:
+    """`RUN-TASK` beside the run; also where that is called `.` or `..`."""
+    there = run if run.name not in ("", "..") else run.resolve()
+    return there.parent / f"{run.resolve().name}-{task.value}"

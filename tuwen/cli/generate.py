@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,7 @@ def command(
     """
     from tuwen.recipe.use import load
 
-    parts = [Path(part) if Path(part).is_file() else part for part in prompt]
+    parts = [_part(word) for word in prompt]
     how = {"max_new_tokens": tokens, "beams": beams, "top_p": top_p, "temperature": temperature, "seed": seed}
     model = load(run)
     if beams > 1:
@@ -39,3 +40,19 @@ def command(
     for piece in model.stream(parts, stop=stop or (), **how):
         typer.echo(piece, nl=False)
     typer.echo()
+
+
+def _part(word: str) -> Path | str:
+    """A picture where the word is the path of a file, which it cannot be if it is too long for one; else words.
+
+    Raises:
+        DataError: it ends like a picture's name, and there is no such file.
+    """
+    from tuwen.core.errors import DataError
+    from tuwen.data import has_picture_suffix
+
+    if os.path.isfile(word):
+        return Path(word)
+    if has_picture_suffix(word):
+        raise DataError(f"{word}: there is no such picture. If these are words of the prompt, put a space behind them.")
+    return word

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from tuwen.core.errors import RecipeError
+from tuwen.core.errors import CheckpointError, RecipeError
 from tuwen.core.sample import Sample, Source, Stream
 from tuwen.models.config import ModelContext
 from tuwen.models.lora import merged_state
@@ -23,7 +23,7 @@ from tuwen.recipe.model_folder import ModelFolder, read_model, save_model
 from tuwen.recipe.prepare import Prepared, Vocabulary, build_objectives, build_tasks, prepare
 from tuwen.recipe.schema import Recipe
 from tuwen.recipe.sources import Data
-from tuwen.recipe.start import Start, begin_as_zero_shot
+from tuwen.recipe.start import Start, begin_as_zero_shot, shape_in
 from tuwen.recipe.step import Step
 from tuwen.recipe.trial import unused_parts, without
 from tuwen.tasks import Task
@@ -130,7 +130,7 @@ def load_system(folder: Path, recipe: Recipe) -> System:
     """A trained model from its folder.
 
     Raises:
-        CheckpointError: the folder is missing, incomplete or changed.
+        CheckpointError: the folder is missing, incomplete or changed, or another version of Tuwen made it.
     """
     saved = read_model(folder)
     vocabulary = {name: tuple(words) for name, words in saved.vocabulary().items()}
@@ -139,8 +139,26 @@ def load_system(folder: Path, recipe: Recipe) -> System:
     plain = recipe.model.model_copy(update={"lora": {}})  # what adapters learned is part of the weights
     exact = recipe.model_copy(update={"image": saved.preprocessing(), "model": plain})
     system = _assemble(exact, tokenizer, vocabulary, pretrained=False)
-    system.model.load_state_dict(saved.weights())
+    _give(system.model, saved)
     return system
+
+
+def _give(model: VisionLanguageModel, saved: ModelFolder) -> None:
+    """Put the weights of a folder into the model that its recipe describes.
+
+    Raises:
+        CheckpointError: the parts have other weights today.
+    """
+    there, here = saved.weights(), model.state_dict()
+    names = sorted(there.keys() | here.keys())
+    odd = next((name for name in names if shape_in(there, name) != shape_in(here, name)), None)
+    if odd is not None:
+        raise CheckpointError(
+            f"{saved.folder}: another version of Tuwen made this model ({saved.manifest.version}, as it calls itself): "
+            f"the weight {odd} is {shape_in(there, odd)} there and {shape_in(here, odd)} here. Use that version, or "
+            f"train the model again: tuwen pretrain {saved.recipe} --out NEW"
+        )
+    model.load_state_dict(there)
 
 
 def _class_texts(system: System, head: str) -> list[list[str]]:

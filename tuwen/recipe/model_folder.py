@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from tuwen.prep.tokens import Tokenizer
 
-FORMAT = 1
-"""To be raised when an older Tuwen could not read the folder any more."""
+FORMAT = 2
+"""To be raised when an older Tuwen could not read the folder any more: since 2, a CNN may have the weight `place`."""
 
 FileName = Literal[
     "model.safetensors",

@@ -29,8 +29,9 @@ from tuwen.recipe.schema import Recipe, StartConfig
 Words = Mapping[str, Sequence[str]]
 """The classes of heads, as in `tuwen.recipe.prepare.Vocabulary`."""
 
-ONLY_IN_TRAINING = ("augment", "scale", "ratio", "shift", "zoom", "flip")
-"""Settings of pictures that change nothing in use, so that fine-tuning may choose them anew."""
+ONLY_IN_TRAINING = ("augment", "scale", "ratio", "shift", "zoom", "flip", "rotate", "view", "max_megapixels")
+"""Settings of pictures that do not change what a model sees in use (at most, which pictures are refused as too large),
+so that fine-tuning may choose them anew."""
 
 _EMBEDDING = ("image_projection", "text_projection", "logit_scale", "logit_bias")
 """What `model.embedding` makes."""
@@ -115,7 +116,7 @@ def carry(weights: Mapping[str, Tensor], words: Words, model: VisionLanguageMode
     for part in there.keys() & set(map(part_of, weights)) - by_rows:
         if fits[part] != there[part]:
             name = next(name for name in target if part_of(name) == part and name not in fitting)
-            shapes = f"{_shape(weights.get(name))} there and {_shape(target[name])} here"
+            shapes = f"{shape_in(weights, name)} there and {shape_in(target, name)} here"
             raise RecipeError(
                 f"start: model.{part} is not the one in {where}: {name} is {shapes}. Give it the settings that it "
                 f"has in {where}/recipe.yaml."
@@ -129,8 +130,9 @@ def carry(weights: Mapping[str, Tensor], words: Words, model: VisionLanguageMode
     return Carried(carried, tuple(part for part in there if part not in carried), left)
 
 
-def _shape(tensor: Tensor | None) -> str:
-    return "absent" if tensor is None else str(list(tensor.shape))
+def shape_in(weights: Mapping[str, Tensor], name: str) -> str:
+    """The shape of a weight, in words that a message may use."""
+    return str(list(weights[name].shape)) if name in weights else "absent"
 
 
 def bare_state(model: nn.Module) -> dict[str, Tensor]:
