@@ -28,6 +28,10 @@ from tuwen.prep.images import ImageConfig, ImagePrep
         (["train2014/a.png", "val2014/b.png"], ["a.png", "b.png"], "looked for in"),
         (["sub/a.png"], [r"sub\a.png"], None),
         (["a.png"], ["a.png#0"], None),
+        (["x/1.png", "y/1.png"], ["/home/u/x/1.png", "/home/u/y/1.png"], "before x/1.png and the like"),
+        (["x/1.png", "y/2.png"], ["/home/u/x/1", "/home/u/y/2"], "lack their ending"),
+        (["a.png", "b.png"], ["one/a.png", "one/two/b.png"], "only the last part"),
+        (["a.png", "b.png", "small/a.png", "small/b.png"], ["a.png", "b.png"], None),
         (["图 片/狗 1.png"], ["图 片/狗 1.png"], None),
     ],
 )
@@ -36,8 +40,8 @@ def test_how_pictures_may_be_named(
 ) -> None:
     folder = table(pictures(*files), "image,caption\n" + "".join(f"{name},text\n" for name in names))
     splits = build("folder", path=folder, validation=0, image_column="image")
-    assert [sample.image for sample in samples(splits["train"])] == [folder / file for file in files]
-    said = [text for text in splits.notes if "looked for" in text or "last part" in text or "ending" in text]
+    assert [sample.image for sample in samples(splits["train"])] == [folder / file for file in files[: len(names)]]
+    said = [text for text in splits.notes if "looked for" in text or "of the paths" in text or "ending" in text]
     assert (note is None and not said) or (note is not None and note in said[0])
 
 
@@ -78,6 +82,73 @@ def test_addresses_are_not_downloaded(build: Build, pictures: Pictures) -> None:
     folder = table(pictures("a.jpg"), "image,caption\nhttps://example.org/b.jpg,x\n")
     with pytest.raises(DataError, match="nothing is downloaded in training"):
         build("folder", path=folder)
+
+
+def test_a_split_without_a_picture_does_not_take_another_splits(build: Build, pictures: Pictures) -> None:
+    for layout in ("{}/metadata.csv", "{}.csv"):
+        folder = pictures("train/0.png", "train/1.png", "test/0.png", folder=f"photos {layout[-5]}")
+        for split in ("train", "test"):
+            table(folder, f"image,caption\n0.png,{split}\n1.png,{split}\n", layout.format(split))
+        splits = build("folder", path=folder)
+        assert [sample.image for sample in samples(splits["train"])] == [folder / "train/0.png", folder / "train/1.png"]
+        test = splits["test"]
+        assert isinstance(test, Source)
+        assert test[0].image == folder / "test/0.png"
+        with pytest.raises(SampleError, match=r"no such picture: .*test/1\.png"):
+            test[1]
+
+
+def test_pictures_of_a_split_may_lie_with_all_others(build: Build, pictures: Pictures) -> None:
+    folder = pictures("images/a.png", "images/b.png")
+    for split, name in (("train", "a"), ("test", "b")):
+        (folder / split).mkdir()
+        table(folder / split, f"image,caption\n{name}.png,x\n")
+    splits = build("folder", path=folder)
+    assert [samples(splits[split])[0].image for split in splits] == [folder / "images/a.png", folder / "images/b.png"]
+
+
+def test_a_name_that_fits_several_pictures_means_none(build: Build, pictures: Pictures) -> None:
+    folder = pictures("beach/0.png", "beach/1.png", "city/0.png", "city/2.png")
+    table(folder, "image,caption\n0.png,a beach\n1.png,b\n2.png,c\n")
+    splits = build("folder", path=folder, validation=0)
+    source = splits["train"]
+    assert isinstance(source, Source)
+    with pytest.raises(SampleError, match=r"it may be .*beach/0\.png or .*city/0\.png; write its path from"):
+        source[0]
+    assert [source[number].image for number in (1, 2)] == [folder / "beach/1.png", folder / "city/2.png"]
+    assert any("of 3 pictures looked for, 1 are in several folders, and are not used" in note for note in splits.notes)
+    table(folder, "image,caption\n0.png,a beach\n")
+    with pytest.raises(DataError, match=r"0\.png may be .*beach/0\.png or .*city/0\.png\. Write their paths"):
+        build("folder", path=folder)
+    (folder / "city" / "0.png").unlink()
+    (folder / "city" / "0.png").symlink_to(folder / "beach" / "0.png")
+    assert len(samples(build("folder", path=folder)["train"])) == 1, "one picture by two ways is one"
+
+
+def test_a_path_of_another_machine_keeps_the_folder_that_is_here(build: Build, pictures: Pictures) -> None:
+    """Also where one is missing of which another folder has the name."""
+    folder = pictures(*[f"beach/{number}.png" for number in range(4)], *[f"city/{number}.png" for number in range(3)])
+    names = [f"/home/u/{place}/{number}.png" for place in ("beach", "city") for number in range(4)]
+    table(folder, "image,caption\n" + "".join(f"{name},text\n" for name in names))
+    source = build("folder", path=folder, validation=0)["train"]
+    assert isinstance(source, Source)
+    assert [source[n].image for n in range(7)] == [
+        Path(str(folder) + name.removeprefix("/home/u")) for name in names[:7]
+    ]
+    with pytest.raises(SampleError, match=r"no such picture: .*city/3\.png"):
+        source[7]
+
+
+def test_paths_that_only_differ_in_what_does_not_count_mean_no_picture(build: Build, pictures: Pictures) -> None:
+    folder = table(pictures("0.png", "1.png"), "image,caption\nx/0.png,a\ny/0.png,b\ny/1.png,c\n")
+    splits = build("folder", path=folder, validation=0)
+    source = splits["train"]
+    assert isinstance(source, Source)
+    for number in (0, 1):
+        with pytest.raises(SampleError, match=r"it may be .*0\.png, and so may another path"):
+            source[number]
+    assert source[2].image == folder / "1.png"
+    assert any("1 pictures are not used, because several of its paths" in note for note in splits.notes)
 
 
 # Parquet, size, real data

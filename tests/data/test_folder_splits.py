@@ -156,6 +156,52 @@ def test_subfolders_of_splits_and_classes(build: Build, pictures: Pictures) -> N
     }
 
 
+@pytest.mark.parametrize(
+    ("files", "classes"),
+    [
+        (["bus/1.jpg", "car/1.jpg", "train/1.jpg"], ["bus", "car", "train"]),
+        (["bus/images/1.jpg", "train/images/1.jpg"], ["bus/images", "train/images"]),
+        (["ops/1.jpg", "dev/x/1.jpg", "dev/y/1.jpg"], ["dev/x", "dev/y", "ops"]),
+    ],
+)
+def test_a_class_may_be_called_like_a_split(
+    build: Build, pictures: Pictures, files: Sequence[str], classes: Sequence[str]
+) -> None:
+    splits = build("folder", path=pictures(*files), validation=0)
+    assert list(splits) == ["train"]
+    assert sorted(str(sample.label) for sample in samples(splits["train"])) == classes
+    assert any("taken for classes, not for splits" in note for note in splits.notes)
+
+
+def test_pictures_beside_splits_are_told_of(build: Build, pictures: Pictures) -> None:
+    folder = pictures("train/cat/1.jpg", "train/dog/2.jpg", "test/cat/3.jpg", "more/4.jpg", "more/5.jpg")
+    splits = build("folder", path=folder)
+    assert list(splits) == ["train", "test"]
+    said = f"The splits are test, train; the pictures beside them are not used: 2 in {folder / 'more'}."
+    assert splits.notes[0] == said
+
+
+def test_what_may_be_a_split_or_not_is_refused(build: Build, pictures: Pictures) -> None:
+    folder = pictures("a/1.jpg", "b/2.jpg", "val/a/3.jpg", "val/b/4.jpg")
+    with pytest.raises(DataError, match=r"pictures in val, .* and beside it: 1 in .*a, 1 in .*b\. .*into .*train"):
+        build("folder", path=folder)
+    folder = pictures("beach/1.jpg", "dev/2.jpg", folder="texts")
+    (folder / "dev" / "2.txt").write_text("text", encoding="utf-8")
+    with pytest.raises(DataError, match="pictures in dev, called like a split"):
+        build("folder", path=folder)
+    folder = pictures("train/a/1.jpg", "val/a/2.jpg", "dev/a/3.jpg", folder="two")
+    with pytest.raises(DataError, match="dev and val are both called like the split validation"):
+        build("folder", path=folder)
+
+
+def test_a_split_without_a_table_is_told_of(build: Build, pictures: Pictures) -> None:
+    folder = pictures("train/a.jpg", "test/a.jpg", "test/b.jpg")
+    table(folder / "train", "image,caption\na.jpg,x\n", "metadata.csv")
+    splits = build("folder", path=folder)
+    assert list(splits) == ["train"]
+    assert f"{folder / 'test'}: its 2 pictures are not used, because it has no table of its own." in splits.notes
+
+
 def test_text_files_beside_the_pictures(build: Build, pictures: Pictures) -> None:
     folder = pictures("a.jpg", "sub/b.png", "c.jpg")
     (folder / "a.txt").write_text("a dog\n一只狗\n", encoding="utf-8")

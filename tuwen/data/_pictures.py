@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tuwen.core.errors import DataError, SampleError
 from tuwen.core.sample import Picture
@@ -14,6 +18,7 @@ from tuwen.core.sample import Picture
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm", ".qoi", ".ico")
 _ENDINGS = ("", ".jpg", ".png", ".jpeg", ".webp")
 _MOST_ROOTS = 32
+_LOOKED_FOR = 200
 
 
 def has_picture_suffix(name: str) -> bool:
@@ -36,20 +41,60 @@ def pictures_in(folder: Path) -> list[Path]:
     return found
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How the names of a table are meant.
+
+    skipped: parts at their beginning that do not count: where the folder lay on another machine. The last part counts.
+    ending: what they lack.
+    """
+
+    skipped: int = 0
+    ending: str = ""
+
+    def kept(self, name: str) -> str:
+        """What counts of a name."""
+        parts = _parts(name)
+        return "/".join(parts[min(self.skipped, len(parts) - 1) :]).lstrip("/" if self.skipped else "")
+
+    def path(self, root: str, name: str) -> str:
+        """Where a name leads to from a folder."""
+        return os.path.join(root, self.kept(name) + self.ending)
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What came of a way.
+
+    roots: where pictures are. clear: the picture of each name that means one. unclear: those of each that fits several.
+    """
+
+    way: _Way
+    roots: tuple[str, ...]
+    clear: Mapping[str, str]
+    unclear: Mapping[str, Sequence[str]]
+
+
 class PictureFinder:
     """Finds the files of pictures that a table names.
 
     The names may be paths from the folder, from the table's own folder, or from one of its subfolders; without their
-    ending; with backslashes; or paths of another machine, of which only the last part counts here. `settle` finds out
-    which, once, so that every name is understood in the same way.
+    ending; with backslashes; or paths of another machine, whose beginning does not count here. `settle` finds out
+    which, once, so that every name is understood in the same way. A name that fits several pictures means none.
+
+    Args:
+        folder: of the pictures.
+        first: where names start from, by rank: the folder and the table's own; else the folder alone.
+        apart: subfolders that are not looked in, because they are another split's.
     """
 
-    def __init__(self, folder: Path, beside: Path | None = None) -> None:
+    def __init__(self, folder: Path, first: Sequence[Path] = (), apart: Collection[Path] = ()) -> None:
         self.folder = folder
-        subfolders = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir()) if folder.is_dir() else []
-        first = [str(folder), str(beside or folder)]
-        self._roots = list(dict.fromkeys(first + subfolders[:_MOST_ROOTS]))
-        self._ending, self._last_part = "", False
+        inside = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir()) if folder.is_dir() else []
+        inside = [path for path in inside if Path(path) not in apart]
+        self._first = list(dict.fromkeys(map(str, first or (folder,))))
+        self._roots = list(dict.fromkeys(self._first + inside[:_MOST_ROOTS]))
+        self._way, self._shared = _Way(), frozenset[str]()
 
     def is_there(self, text: str) -> bool:
         """Whether a text without a picture's ending names a picture that is there. It asks the disk, often."""
@@ -59,57 +104,86 @@ class PictureFinder:
         )
 
     def settle(self, names: Sequence[str], table: str) -> list[str]:
-        """Find out how the names of a table are meant, from some of them; a sentence for each thing found.
+        """Find out how the names of a table are meant, by looking for some of them; a sentence for each thing found.
 
         Raises:
-            DataError: none of them is a picture that is there.
+            DataError: none of them is a picture that is there, or each fits several.
         """
-        best = (False, "")
-        hits = [name for name in names if self._look(name, *best)]
-        if len(hits) * 2 <= len(names):
-            ways = [(last_part, ending) for last_part in (False, True) for ending in _ENDINGS]
-            found = {way: [name for name in names if self._look(name, *way)] for way in ways}
-            best = max(ways, key=lambda way: len(found[way]))  # the first of equals, and so the plainest
-            hits = found[best]
-        if not hits:
-            raise DataError(self._nothing_found(names, table))
-        self._last_part, self._ending = best
-        used = {root: sum(os.path.isfile(self._path(root, name, *best)) for name in hits) for root in self._roots}
-        self._roots = [root for root in self._roots if used[root]]
-        return self._said(names, len(hits), table)
+        some = [names[number] for number in np.unique(np.linspace(0, len(names) - 1, _LOOKED_FOR).astype(int))]
+        best = self._try(_Way(), some)
+        if len(best.clear) * 2 <= len(some):
+            endings = _ENDINGS[:1] if all(map(looks_like_picture, some)) else _ENDINGS
+            ways = [_Way(skipped, end) for skipped in range(max(len(_parts(name)) for name in some)) for end in endings]
+            tried = [self._try(way, some) for way in ways]  # the plainest first, and so taken of equals
+            best = max(tried, key=lambda found: (len(set(found.clear.values())), len(found.unclear)))
+        if not best.clear:
+            raise DataError(self._unclear(best, table) if best.unclear else self._nothing_found(some, table))
+        self._way, self._roots = best.way, list(best.roots)
+        if self._way.skipped:
+            ends = Counter(self._way.kept(name) for name in {"/".join(_parts(name)) for name in names})
+            self._shared = frozenset(end for end, count in ends.items() if count > 1)
+        return [f"{table}: {said}." for said in self._said(len(some), best)]
 
     def find(self, name: str, where: str) -> Path:
         """The file that a name means.
 
         Raises:
-            SampleError: there is no such file.
+            SampleError: there is no such file, or several, or it is another name's as well.
         """
-        path = self._look(name, self._last_part, self._ending)
-        if path is None:
-            looked = self._path(self._roots[0], name, self._last_part, self._ending)
-            raise SampleError(name, f"no such picture: {looked} ({where})")
-        return Path(path)
+        found = self._files(self._roots, self._way, name)
+        if not found:
+            raise SampleError(name, f"no such picture: {self._way.path(self._roots[0], name)} ({where})")
+        mend = f"write its path from {self.folder} ({where})"
+        if len(found) > 1:
+            raise SampleError(name, f"it may be {' or '.join(found)}; {mend}")
+        if self._way.kept(name) in self._shared:
+            raise SampleError(name, f"it may be {found[0]}, and so may another path that ends in the same way; {mend}")
+        return Path(found[0])
 
-    def _look(self, name: str, last_part: bool, ending: str) -> str | None:
-        paths = (self._path(root, name, last_part, ending) for root in self._roots)
-        return next((path for path in paths if os.path.isfile(path)), None)
+    def _try(self, way: _Way, names: Sequence[str]) -> _Tried:
+        has = {root: {name for name in names if os.path.isfile(way.path(root, name))} for root in self._roots}
+        roots = tuple(root for root in self._roots if has[root] and not self._repeats(root, has))
+        found = {name: self._files(roots, way, name) for name in names}
+        clear = {name: files[0] for name, files in found.items() if len(files) == 1}
+        return _Tried(way, roots, clear, {name: files for name, files in found.items() if len(files) > 1})
+
+    def _repeats(self, root: str, has: Mapping[str, set[str]]) -> bool:
+        """Whether a folder, of thumbnails perhaps, has names of one that ranks before it, which has as many or more."""
+        before = self._first[: self._first.index(root)] if root in self._first else self._first
+        return any(has[root] & has[other] and len(has[other]) >= len(has[root]) for other in before)
 
     @staticmethod
-    def _path(root: str, name: str, last_part: bool, ending: str) -> str:
-        plain = re.sub(r"#\d+$", "", name).replace("\\", "/") if "#" in name or "\\" in name else name
-        return os.path.join(root, (plain.rsplit("/", 1)[-1] if last_part else plain) + ending)
+    def _files(roots: Sequence[str], way: _Way, name: str) -> list[str]:
+        """The files that a name may mean; one that links lead to counts once."""
+        there = [path for path in dict.fromkeys(way.path(root, name) for root in roots) if os.path.isfile(path)]
+        return there if len(there) < 2 else list({os.path.realpath(path): path for path in there}.values())
 
-    def _said(self, names: Sequence[str], hits: int, table: str) -> list[str]:
-        notes = []
+    def _said(self, count: int, found: _Tried) -> list[str]:
+        way, notes = found.way, []
         if self._roots != [str(self.folder)]:
-            notes.append(f"{table}: its pictures are looked for in {', '.join(self._roots)}.")
-        if self._ending:
-            notes.append(f"{table}: the names of its pictures lack their ending, {self._ending}.")
-        if self._last_part:
-            notes.append(f"{table}: of the paths of its pictures only the last part is used.")
-        if hits < len(names):
-            notes.append(f"{table}: of {len(names)} pictures looked for, {len(names) - hits} are not there.")
+            notes.append(f"its pictures are looked for in {', '.join(self._roots)}")
+        if way.ending:
+            notes.append(f"the names of its pictures lack their ending, {way.ending}")
+        if way.skipped:
+            short = all(len(_parts(name)) <= way.skipped + 1 for name in found.clear)
+            part = f"what comes before {way.kept(next(iter(found.clear)))} and the like is left out"
+            notes.append(f"of the paths of its pictures {'only the last part is used' if short else part}")
+        if self._shared:
+            notes.append(f"{len(self._shared):,} pictures are not used, because several of its paths would mean each")
+        if found.unclear:
+            notes.append(
+                f"of {count} pictures looked for, {len(found.unclear)} are in several folders, and are not used"
+            )
+        if missing := count - len(found.clear) - len(found.unclear):
+            notes.append(f"of {count} pictures looked for, {missing} are not there")
         return notes
+
+    def _unclear(self, found: _Tried, table: str) -> str:
+        name, files = next(iter(found.unclear.items()))
+        return (
+            f"{table}: which pictures it means cannot be told: {name} may be {' or '.join(files)}. Write their paths "
+            f"from {self.folder} into it, or set `path` to the folder that is meant."
+        )
 
     def _nothing_found(self, names: Sequence[str], table: str) -> str:
         if all(re.match(r"https?://", name) for name in names):
@@ -117,11 +191,15 @@ class PictureFinder:
                 f"{table}: its pictures are addresses ({names[0]}), and nothing is downloaded in training. Fetch "
                 "them first, into a folder or into tars (for example with img2dataset), and give that as `path`."
             )
-        looked = self._path(self._roots[0], names[0], False, "")
+        looked = _Way().path(self._roots[0], names[0])
         return (
             f"{table}: none of {len(names)} pictures looked for is there; the first was {looked}. "
             "Set `path` to the folder that the names start from, or `image_column` to another column."
         )
+
+
+def _parts(name: str) -> list[str]:
+    return re.sub(r"#\d+$", "", name).replace("\\", "/").split("/")
 
 
 def name_of(cell: Any) -> str | None:

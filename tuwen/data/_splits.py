@@ -19,8 +19,6 @@ from tuwen.data._tables.rows import Rows
 from tuwen.data._text import clean, texts
 from tuwen.data._vocabulary import SPLIT_NAMES
 
-_LOOKED_FOR = 200
-
 Tables = Mapping[str | None, tuple[Rows, PictureFinder]]
 """One table (under None), or a table for each split, and who finds the pictures that it names."""
 
@@ -59,7 +57,7 @@ def _split(rows: Rows, config: TableConfig, finder: PictureFinder, split: str | 
     split_column = chooser.split(config.split_column) if split is None else None
     columns = chooser.columns()
     names, codes = _coded(rows, columns.image, name_of)
-    notes = [*rows.notes, *chooser.notes, *_settle(rows, finder, names)]
+    notes = [*rows.notes, *chooser.notes, *(finder.settle(names, rows.name) if names else ())]
     parts = {split or "train": np.arange(len(rows))}
     if split_column is not None:
         parts, rows, said = _by_column(rows, split_column, codes)
@@ -72,15 +70,6 @@ def _split(rows: Rows, config: TableConfig, finder: PictureFinder, split: str | 
     reader = SampleReader(rows, columns, config, finder)
     sources = {name: RowSource(reader, *_grouped(members, codes, label_codes)) for name, members in parts.items()}
     return sources, notes, label_names
-
-
-def _settle(rows: Rows, finder: PictureFinder, names: Sequence[str]) -> list[str]:
-    some = (
-        [names[number] for number in np.unique(np.linspace(0, len(names) - 1, _LOOKED_FOR).astype(int))]
-        if names
-        else []
-    )
-    return finder.settle(some, rows.name) if some else []
 
 
 def _by_column(rows: Rows, column: str, codes: Numbers) -> tuple[dict[str, Numbers], Rows, list[str]]:

@@ -2,7 +2,8 @@
 
 A table is a CSV, TSV, JSON, JSON Lines or Parquet file; several rows, columns or list items may speak of one picture.
 Without one, a text file beside each picture (`cat.jpg`, `cat.txt`) has its captions, a line each; and without those,
-the name of the subfolder is the class. Subfolders (or tables) called train, validation and test are the splits.
+the name of the subfolder is the class. Subfolders (or tables) called train, validation and test are the splits, unless
+other subfolders show that they are classes, too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tuwen.core.errors import DataError
 from tuwen.data import NotedSplits
 from tuwen.data._columns import TableConfig
 from tuwen.data._pictures import SUFFIXES, PictureFinder, pictures_in
+from tuwen.data._split_folders import has_text, places_of_splits, split_folders
 from tuwen.data._splits import build_splits
 from tuwen.data._tables.encoding import find_encoding
 from tuwen.data._tables.files import best_known, find_tables, read_table
@@ -54,18 +56,29 @@ def build(config: Config, context: Any = None) -> NotedSplits:
         raise DataError(
             f"{folder}: no such folder of pictures: say where yours is with --data (in a recipe, data.path)."
         )
-    files = {None: [_given(config.captions, folder)]} if config.captions else _found(folder)
+    files, notes = ({None: [_given(config.captions, folder)]}, []) if config.captions else _found(folder)
     if not files:
         return _without_table(folder, config)
     splits = build_splits(
         {
-            split: (read_table(parts, config.encoding, config.separator), PictureFinder(folder, parts[0].parent))
+            split: (read_table(parts, config.encoding, config.separator), _finder(folder, split, parts[0].parent))
             for split, parts in files.items()
         },
         config,
     )
     read = ", ".join(str(part) for parts in files.values() for part in parts)
-    return splits.noted(f"The texts are read from {read}.")
+    return splits.noted(f"The texts are read from {read}.", *notes)
+
+
+def _finder(folder: Path, split: str | None, beside: Path) -> PictureFinder:
+    """Who finds the pictures of a table. beside: the table's own folder.
+
+    A split's table is about its own pictures: where a folder has its name, those of other splits are not looked in.
+    """
+    spoken = {place: _split_in(place.name) for place in folder.iterdir() if place.is_dir()} if split else {}
+    own = [place for place, name in spoken.items() if name == split]
+    apart = [place for place, name in spoken.items() if own and name not in (None, split)]
+    return PictureFinder(folder, (beside, folder) if beside in own else (folder, beside), apart)
 
 
 def _given(captions: Path, folder: Path) -> Path:
@@ -77,13 +90,19 @@ def _given(captions: Path, folder: Path) -> Path:
     return found
 
 
-def _found(folder: Path) -> Files:
-    """The tables in the folder, in its subfolder `data`, or in a subfolder for each split."""
+def _found(folder: Path) -> tuple[Files, list[str]]:
+    """The tables in the folder, in its subfolder `data`, or in a subfolder for each split; and what is left out."""
     for place in (folder, folder / "data"):
         if place.is_dir() and (tables := find_tables(place)):
-            return _chosen(tables, place)
-    inside = {name: _chosen(find_tables(place), place) for name, place in _split_folders(folder).items()}
-    return {name: next(iter(tables.values())) for name, tables in inside.items() if len(tables) == 1}
+            return _chosen(tables, place), []
+    places = split_folders(folder)
+    inside = {name: _chosen(find_tables(place), place) for name, place in places.items()}
+    found: Files = {name: next(iter(tables.values())) for name, tables in inside.items() if len(tables) == 1}
+    silent = {name: pictures_in(place) for name, place in places.items() if found and name not in found}
+    return found, [
+        f"{places[name]}: its {len(pictures):,} pictures are not used, because it has no table of its own."
+        for name, pictures in silent.items()
+    ]
 
 
 def _chosen(tables: Mapping[str, list[Path]], place: Path) -> Files:
@@ -111,11 +130,6 @@ def _split_in(name: str) -> str | None:
     return whole or next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
 
 
-def _split_folders(folder: Path) -> dict[str, Path]:
-    places = sorted(place for place in folder.iterdir() if place.is_dir())
-    return {SPLIT_NAMES[place.name.lower()]: place for place in places if place.name.lower() in SPLIT_NAMES}
-
-
 def _without_table(folder: Path, config: Config) -> NotedSplits:
     """Captions from the text files beside the pictures, else classes from the names of the subfolders.
 
@@ -123,12 +137,12 @@ def _without_table(folder: Path, config: Config) -> NotedSplits:
         DataError: there are no pictures, or neither of these says anything about them.
     """
     _refuse_columns(folder, config)
-    places = _split_folders(folder)
+    places, notes = places_of_splits(folder)
     pictures = {name: pictures_in(place) for name, place in places.items()} if places else {None: pictures_in(folder)}
     every = [(places.get(name or "", folder), picture) for name, found in pictures.items() for picture in found]
     if not every:
         raise DataError(f"{folder}: no pictures in it ({', '.join(SUFFIXES)}).")
-    if any((place / picture).with_suffix(".txt").is_file() for place, picture in every):
+    if any(has_text(place / picture) for place, picture in every):
         note, column = "The captions are read from the text file beside each picture, a line each.", "captions"
         settings = config.model_copy(update={"image_column": "image", "caption_columns": ("captions",)})
     else:
@@ -148,7 +162,7 @@ def _without_table(folder: Path, config: Config) -> NotedSplits:
         for name, found in pictures.items()
         if found
     }
-    return build_splits(tables, settings).noted(note)
+    return build_splits(tables, settings).noted(*notes, note)
 
 
 def _refuse_columns(folder: Path, config: Config) -> None:

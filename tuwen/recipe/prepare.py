@@ -137,13 +137,12 @@ def _vocabulary(found: Survey, data: Data) -> tuple[Vocabulary, tuple[str, ...]]
 
     Part of a mixture may name its labels, another (tars) not; a label that no vocabulary has would never be learned.
     """
-    labels = (*data.labels, *(label for label in found.labels if label not in set(data.labels)))
-    bare = {label for words in data.class_texts.values() for label in labels if label not in words}
-    texts = {
-        f"text:{name}": tuple(words[label] for label in labels) for name, words in data.class_texts.items() if not bare
-    }
-    named = ", ".join(sorted(bare)[:8]) + (", ..." if len(bare) > 8 else "")
-    notes = (
-        (f"The data has texts for some labels, and none for {named}: all are described by the task.",) if bare else ()
-    )
-    return {"labels": labels, "answers": found.answers, "tags": found.tags, **texts}, notes
+    labels = tuple(dict.fromkeys((*data.labels, *found.labels)))
+    bare = sorted({label for words in data.class_texts.values() for label in labels if label not in words})
+    kept = {} if bare else data.class_texts
+    texts = {f"text:{language}": tuple(words[label] for label in labels) for language, words in kept.items()}
+    vocabulary = {"labels": labels, "answers": found.answers, "tags": found.tags, **texts}
+    if not bare:
+        return vocabulary, ()
+    named = ", ".join(bare[:8]) + (", ..." if len(bare) > 8 else "")
+    return vocabulary, (f"The data has texts for some labels, and none for {named}: all are described by the task.",)
