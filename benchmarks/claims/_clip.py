@@ -14,6 +14,8 @@ import torch.nn.functional as F
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 Step = Callable[[int], torch.Tensor]
+Rate = Callable[[int], float]
+"""The learning rate of each step."""
 
 POSITIONS, VOCABULARY, START, END = 77, 49408, 49406, 49407
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -65,7 +67,12 @@ def their_model(setup: Setup) -> Any:
     return open_clip.CLIP(embed_dim=setup.embedding, vision_cfg=vision, text_cfg=text).to(setup.device)
 
 
-def their_step(setup: Setup, clip: Any, batches: Sequence[Batch]) -> Step:
+def constant(rate: float) -> Rate:
+    """The same in every step."""
+    return lambda step: rate
+
+
+def their_step(setup: Setup, clip: Any, batches: Sequence[Batch], rate: Rate) -> Step:
     """Its model and loss, as its training loop uses them."""
     import open_clip
 
@@ -80,6 +87,8 @@ def their_step(setup: Setup, clip: Any, batches: Sequence[Batch]) -> Step:
 
     def step(number: int) -> torch.Tensor:
         pixels, ids = (each.to(setup.device, non_blocking=True) for each in made[number % len(made)])
+        for group in optimizer.param_groups:
+            group["lr"] = rate(number)
         optimizer.zero_grad()
         with torch.autocast(setup.device, torch.bfloat16):
             total: torch.Tensor = loss(*model(pixels, ids))
@@ -90,13 +99,13 @@ def their_step(setup: Setup, clip: Any, batches: Sequence[Batch]) -> Step:
     return step
 
 
-def our_step(setup: Setup, state: dict[str, torch.Tensor], batches: Sequence[Batch]) -> Step:
+def our_step(setup: Setup, state: dict[str, torch.Tensor], batches: Sequence[Batch], rate: Rate) -> Step:
     """The imported weights, trained as `tuwen pretrain` trains, by the same optimizer."""
-    return trained(setup, our_model(setup, state), batches, RATE, {"kind": "adamw", "eps": EPS}, None)
+    return trained(setup, our_model(setup, state), batches, rate, {"kind": "adamw", "eps": EPS}, None)
 
 
 def trained(
-    setup: Setup, model: Any, batches: Sequence[Batch], rate: float, optimizer: dict[str, Any], clip_norm: float | None
+    setup: Setup, model: Any, batches: Sequence[Batch], rate: Rate, optimizer: dict[str, Any], clip_norm: float | None
 ) -> Step:
     """A model of ours, trained contrastively as `tuwen pretrain` trains."""
     from accelerate import Accelerator
@@ -119,7 +128,7 @@ def trained(
     def step(number: int) -> torch.Tensor:
         batch = made[number % len(made)]
         (losses,) = learner.gradients([batch], module.counts(batch))
-        learner.update(rate, number)
+        learner.update(rate(number), number)
         return losses["contrastive"].mean
 
     return step

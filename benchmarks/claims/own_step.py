@@ -45,7 +45,8 @@ def main() -> None:
     with_peer("open_clip")
     import_open_clip()
     import torch
-    from _clip import Setup, their_model, their_step, trained
+    from _clip import RATE as THEIR_RATE
+    from _clip import Setup, constant, their_model, their_step, trained
 
     began = time.perf_counter()
     torch.manual_seed(0)
@@ -53,8 +54,8 @@ def main() -> None:
     batches, held_out = pairs(options.folder, setup.size)
     clip, model = their_model(setup), own_model(setup)
     steps = {
-        "open_clip": their_step(setup, clip, batches),
-        "ours": trained(setup, model, batches, RATE, {"kind": "muon"}, 1.0),
+        "open_clip": their_step(setup, clip, batches, constant(THEIR_RATE)),
+        "ours": trained(setup, model, batches, constant(RATE), {"kind": "muon"}, 1.0),
     }
     losses: dict[str, list[float]] = {name: [] for name in steps}
     seconds: dict[str, list[float]] = {name: [] for name in steps}

@@ -21,7 +21,18 @@ from torch.utils.flop_counter import FlopCounterMode
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "claims"))
 
-from _clip import Setup, logits_difference, make_batch, our_batch, our_model, our_step, their_model, their_step  # noqa: E402
+from _clip import (  # noqa: E402
+    RATE,
+    Setup,
+    constant,
+    logits_difference,
+    make_batch,
+    our_batch,
+    our_model,
+    our_step,
+    their_model,
+    their_step,
+)
 from _peers import import_open_clip, with_peer  # noqa: E402
 
 BATCH, BATCHES, WARM, ROUNDS, STEPS = 256, 4, 5, 5, 5
@@ -44,7 +55,8 @@ def main() -> None:
     difference = logits_difference(setup, clip, batches[0])
     state = {name: value.clone() for name, value in clip.state_dict().items()}
     flops = operations(setup, state, batches[0])
-    steps = {"open_clip": their_step(setup, clip, batches), "ours": our_step(setup, state, batches)}
+    rate = constant(RATE)
+    steps = {"open_clip": their_step(setup, clip, batches, rate), "ours": our_step(setup, state, batches, rate)}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         timed(step, WARM)
