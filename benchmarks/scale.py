@@ -103,7 +103,7 @@ def page(model: Model, assumed: Assumed, measured: dict[str, Any]) -> str:
     lines = [
         "# A billion pairs, on paper",
         "",
-        "Written by `python benchmarks/scale.py`. Computed and not measured: no GPU was at hand. "
+        "Written by `python benchmarks/scale.py`. Computed, not measured on GPUs. "
         "What it rests on stands below the table.",
         "",
         f"The model: ViT-B/16 at 224 px and a text Transformer 512 x 12, {model.weights / 1e6:.0f} M weights, "
