@@ -2,7 +2,6 @@
 
 import errno
 import math
-import os
 import signal
 import threading
 import time
@@ -134,7 +133,7 @@ def test_announced_counts_that_are_wrong_are_found(tmp_path: Path) -> None:
 def test_a_signal_saves_and_the_run_goes_on_later_as_if_nothing_had_been(tmp_path: Path, number: int) -> None:
     def interrupt(report: StepReport) -> None:
         if report.step == 7:
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
 
     before = signal.getsignal(number)
     whole, cut = ToyStep(), ToyStep()
@@ -152,7 +151,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     class Stuck(ToyStep):
         def forward(self, batch: Batch) -> dict[str, Loss]:
             for _ in range(2):
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
                 time.sleep(0.05)
             raise AssertionError("still running")
 
