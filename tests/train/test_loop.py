@@ -5,6 +5,7 @@ import math
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,15 @@ def test_a_signal_saves_and_the_run_goes_on_later_as_if_nothing_had_been(tmp_pat
     torch.testing.assert_close(cut.state_dict(), whole.state_dict(), rtol=0, atol=0)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, also where the tests were started in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     class Stuck(ToyStep):
         def forward(self, batch: Batch) -> dict[str, Loss]:

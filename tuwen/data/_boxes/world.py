@@ -35,7 +35,7 @@ class Item:
     y: int
 
     @property
-    def walls(self) -> frozenset[str]:
+    def walls(self) -> tuple[str, ...]:
         """The walls of the box that it touches."""
         touched = {
             "left": self.x == 0,
@@ -43,7 +43,7 @@ class Item:
             "right": self.x + self.side == SIDE,
             "bottom": self.y + self.side == SIDE,
         }
-        return frozenset(wall for wall, touches in touched.items() if touches)
+        return tuple(wall for wall, touches in touched.items() if touches)
 
 
 Box = tuple[Item, ...]
@@ -98,7 +98,7 @@ def _place(rng: Random, side: int, items: list[Item]) -> tuple[int, int]:
     x, y = rng.randint(3, far - 3), rng.randint(3, far - 3)
     choice = rng.random()
     if choice < AT_THE_WALL:
-        for wall in {rng.choice(WALLS), *([rng.choice(WALLS)] if rng.random() < 0.2 else [])}:
+        for wall in (rng.choice(WALLS), *([rng.choice(WALLS)] if rng.random() < 0.2 else [])):
             x, y = {"bottom": (x, far), "top": (x, 0), "left": (0, y), "right": (far, y)}[wall]
     elif choice < AT_THE_WALL + ON_ANOTHER and items:
         below = rng.choice(items)
