@@ -36,7 +36,7 @@ def test_so_many_tokens_of_each_text_are_chosen_and_never_a_special_one(share: f
     assert quota[-1] == 0
     for seed in range(10):
         torch.manual_seed(seed)
-        chosen = objective._choose(text)
+        chosen = objective.choose(text)
         assert chosen.sum(1).tolist() == quota
         assert (text.ids[chosen] >= len(SPECIAL)).all()
     assert objective.count(batch) == sum(quota)
@@ -47,13 +47,13 @@ def test_what_stands_behind_the_end_is_never_chosen() -> None:
     other = TextBatch(torch.where(text.attention_mask, text.ids, 99), text.segments, text.image)
     for seed in range(10):
         torch.manual_seed(seed)
-        assert not objective._choose(other)[~text.attention_mask].any()
+        assert not objective.choose(other)[~text.attention_mask].any()
 
 
 def test_every_token_is_chosen_as_often_as_any_other() -> None:
     objective, text = masked_lm(), long_text(1, 42)
     torch.manual_seed(0)
-    often = torch.stack([objective._choose(text)[0] for _ in range(2_000)]).float().mean(0)
+    often = torch.stack([objective.choose(text)[0] for _ in range(2_000)]).float().mean(0)
     assert often[0] == often[-1] == 0
     assert often.sum().item() == pytest.approx(6)
     torch.testing.assert_close(often[1:-1], torch.full((40,), 0.15), atol=0.03, rtol=0)
@@ -62,7 +62,7 @@ def test_every_token_is_chosen_as_often_as_any_other() -> None:
 def test_of_the_chosen_80_percent_are_masked_10_random_10_kept() -> None:
     objective, text = masked_lm(), long_text(500, 102)
     torch.manual_seed(0)
-    chosen = objective._choose(text)
+    chosen = objective.choose(text)
     ids = objective._hide(text.ids, chosen)
     assert torch.equal(ids[~chosen], text.ids[~chosen])
     after, before = ids[chosen], text.ids[chosen]
@@ -86,7 +86,7 @@ def test_the_loss_is_that_of_the_hidden_words_at_their_places(heads: dict[str, o
 
     torch.manual_seed(7)
     text = batch.texts["retrieve"]
-    chosen = objective._choose(text)
+    chosen = objective.choose(text)
     hidden = Batch(batch.pixels, {"retrieve": TextBatch(objective._hide(text.ids, chosen), text.segments, text.image)})
     forward = model(hidden)
     tokens = (forward.text("retrieve") if heads is READS_TEXT else forward.fused("retrieve")).tokens

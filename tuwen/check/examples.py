@@ -142,14 +142,9 @@ def _drawn(system: System, batch: Batch, stream: str, trained_by: Sequence[str])
     masking = next((term for term in terms if isinstance(term, MaskedLM) and term.config.stream == stream), None)
     if masking is None:
         return None
-    text, rng = batch.texts[stream], np.random.default_rng(system.recipe.seed)
-    drawn = torch.zeros_like(text.segments, dtype=torch.bool)
-    for row in range(len(text.ids)):
-        alone = replace(text, ids=text.ids[row : row + 1], segments=text.segments[row : row + 1])
-        words = ~torch.isin(alone.ids[0], torch.tensor(system.tokenizer.marks.special)) & alone.attention_mask[0]
-        places = words.nonzero().flatten().numpy()
-        drawn[row, rng.permutation(places)[: int(masking.count(Batch(texts={stream: alone})))]] = True
-    return drawn
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(system.recipe.seed)
+        return masking.choose(batch.texts[stream])
 
 
 def _texts(text: TextBatch, drawn: Tensor | None) -> Iterator[_Text]:

@@ -56,7 +56,7 @@ class MaskedLM(Term[Config]):
 
     def __call__(self, forward: Forward) -> Loss:
         text = forward.stream(self.config.stream)
-        chosen = self._choose(text)
+        chosen = self.choose(text)
         tokens = self._read(forward, self._hide(text.ids, chosen)).tokens
         if tokens.shape[:2] != chosen.shape:
             raise RecipeError(
@@ -82,7 +82,7 @@ class MaskedLM(Term[Config]):
         there = candidates.sum(1)
         return (there * self.config.share).round().long().clamp(min=1).minimum(there)
 
-    def _choose(self, text: TextBatch) -> Tensor:
+    def choose(self, text: TextBatch) -> Tensor:
         """bool `[R, L]`: each row's quota of its candidates, at random."""
         candidates = self._candidates(text)
         draw = torch.rand(text.ids.shape, device=text.ids.device).masked_fill(~candidates, 2)
