@@ -41,7 +41,8 @@ def places_of_splits(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """
     places = split_folders(folder)
     called = {place.name for place in places.values()}
-    tops = [picture.parts[0] if len(picture.parts) > 1 else "" for picture in pictures_in(folder)] if places else []
+    pictures = pictures_in(folder) if places else []
+    tops = [picture.parts[0] if len(picture.parts) > 1 else "" for picture in pictures]
     others = Counter(top for top in tops if top not in called)
     if not others:
         return places, []
@@ -50,7 +51,7 @@ def places_of_splits(folder: Path) -> tuple[dict[str, Path], list[str]]:
     if "train" in places and _says_something(places["train"]):
         return places, [f"The splits are {names}; the pictures beside them are not used: {listed}."]
     inner = {picture.parts[0] for place in places.values() for picture in pictures_in(place)}
-    if inner & others.keys() or "" in others or any(has_text(folder / picture) for picture in pictures_in(folder)):
+    if inner & others.keys() or "" in others or any(has_text(folder / picture) for picture in pictures):
         raise DataError(
             f"{folder}: there are pictures in {names}, called like a split, and beside it: {listed}. If it is a split, "
             f"move those to train on into {folder / 'train'}; if not, give it another name."
