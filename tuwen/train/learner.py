@@ -200,8 +200,9 @@ def _own_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
     """In memory as the parameter is, and as it was before: the same numbers in another order are rounded otherwise."""
-    alike = value.shape == parameter.shape and value.stride() != parameter.stride()
-    return torch.empty_like(parameter, dtype=value.dtype).copy_(value) if alike else value
+    if value.shape != parameter.shape or value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _copy(file: str, saved: Saved, targets: Mapping[str, Tensor]) -> None:
