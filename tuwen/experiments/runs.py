@@ -20,6 +20,7 @@ from tuwen.recipe.schema import Recipe
 from tuwen.recipe.sweep import RECIPES, finished
 from tuwen.train.checkpoints import write_whole
 from tuwen.train.events import Listener
+from tuwen.train.setup import differences
 
 Recipes = Mapping[str, Resolved[Recipe]]
 """What every run is to be made with, by its name."""
@@ -44,11 +45,9 @@ def refuse_other_settings(out: Path, recipes: Recipes) -> None:
             continue
         made = asked if asked.exists() else folder / RUN_RECIPE  # for runs from before `asked` was written
         there, here = _settings(made.read_text(encoding="utf-8"), made), _settings(_yaml(resolved), made)
-        differ = [key for key in sorted(there.keys() | here.keys()) if there.get(key) != here.get(key)]
-        if differ:
-            lines = "".join(f"\n  {key}: was {there.get(key)!r}, is {here.get(key)!r}" for key in differ)
+        if differ := differences(there, here):
             advice = f"Ask for what it was made with, choose another --out, or delete {folder}."
-            raise CheckpointError(f"{folder} was made with other settings:{lines}\n{advice}")
+            raise CheckpointError(f"{folder} was made with other settings:{differ}\n{advice}")
 
 
 def trained(

@@ -103,13 +103,17 @@ def check_same(state: Mapping[str, Any], config: TrainConfig, identity: Mapping[
     then = {f"train.{key}": value for key, value in state["config"].items() if key not in FREE}
     now |= {"the number of processes": world, **identity}
     then |= {"the number of processes": state["processes"], **state["identity"]}
-    differ = [key for key in sorted(now.keys() | then.keys()) if now.get(key) != then.get(key)]
-    if differ:
-        lines = "".join(f"\n  {key}: was {then.get(key)!r}, is {now.get(key)!r}" for key in differ)
+    if differ := differences(then, now):
         raise CheckpointError(
-            f"the run was begun with other settings:{lines}\n"
+            f"the run was begun with other settings:{differ}\n"
             "Resume with the old ones, or begin a new run in another folder."
         )
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The settings that were other ones then, each on a line of its own; nothing where all are the same."""
+    keys = [key for key in sorted(now.keys() | then.keys()) if now.get(key) != then.get(key)]
+    return "".join(f"\n  {key}: was {then.get(key)!r}, is {now.get(key)!r}" for key in keys)
 
 
 def write_plan(run: Path, plan: Plan) -> None:
