@@ -6,7 +6,10 @@ At the embeddings alone it does what the first layer of a Transformer needs long
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -32,10 +35,31 @@ class Local(nn.Module):
         Returns:
             `[B, L, D]`.
         """
-        new = visible.shape[1]
-        mixed = tokens[:, -new:]
-        for distance, share in enumerate(self.shares.unbind(0), start=1):
-            found = visible & (places[:, None] == places[:, -new:, None] - distance)
-            before = tokens.gather(1, found.byte().argmax(2)[..., None].expand(-1, -1, tokens.shape[2]))
-            mixed = mixed + share * before * found.any(2)[..., None]
+        rows, length, width = tokens.shape
+        # behind the tokens of each row stands one of zeros, for those that have none before them
+        table = torch.cat([tokens, tokens.new_zeros(rows, 1, width)], 1).flatten(0, 1)
+        begin = (length + 1) * torch.arange(rows, device=tokens.device)[:, None]
+        mixed = tokens[:, -visible.shape[1] :]
+        for share, column in zip(self.shares.unbind(0), self._before(places, visible), strict=False):
+            before = table.index_select(0, (begin + column).flatten()).view_as(mixed)
+            mixed = torch.addcmul(mixed, share.to(mixed.dtype), before)
         return mixed
+
+    def _before(self, places: Tensor, visible: Tensor) -> Iterator[Tensor]:
+        """Where the token 1, 2, ... before each of the last L stands: `[B, L]` columns, M where there is none."""
+        new, length = visible.shape[1:]
+        column = just_before = _column(places, visible, 1)
+        yield column
+        for distance in range(2, len(self.shares) + 1):
+            if new == length:  # what stands before the one before it: no need to look through all of them again
+                column = F.pad(just_before, (0, 1), value=length).gather(1, column)
+            else:
+                column = _column(places, visible, distance)
+            yield column
+
+
+def _column(places: Tensor, visible: Tensor, distance: int) -> Tensor:
+    """The column of the visible token that stands so many places before each of the last L; M where there is none."""
+    found = visible & (places[:, None] == places[:, -visible.shape[1] :, None] - distance)
+    there, column = found.byte().max(2)
+    return torch.where(there.bool(), column, visible.shape[2])
