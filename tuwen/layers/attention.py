@@ -33,8 +33,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = N
     if query.device.type != "cpu":
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
+    if mask is not None:  # added: filling would copy the scores' gradients too
+        scores = scores + scores.new_zeros(mask.shape).masked_fill_(~mask, float("-inf"))
     return scores.softmax(-1).to(value.dtype) @ value
 
 
