@@ -15,7 +15,7 @@ from _claim import options, report, trained
 from tuwen.recipe.schema import load_recipe
 
 RECIPE = Path(__file__).with_suffix(".yaml")
-SEEDS = 3
+SEEDS = 5
 ALONE = (
     "data.pictures=false",
     "data.texts=false",

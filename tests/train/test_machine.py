@@ -1,6 +1,8 @@
 """What a machine can do is found out, and said once."""
 
+import ctypes
 import os
+import resource
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from tuwen.train.machine import (
     choose_precision,
     data_workers,
     deterministic,
+    memory_kept,
     seed_everything,
 )
 
@@ -86,6 +89,24 @@ def test_determinism_is_given_back_after_use() -> None:
         assert not torch.utils.deterministic.fill_uninitialized_memory
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.utils.deterministic.fill_uninitialized_memory
+
+
+def pages_fetched() -> int:
+    """How many pages the system hands over for four times 64 MB, one after the other."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(4):
+        torch.ones(2**24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not the GNU C library")
+def test_freed_memory_is_used_again_and_given_back_at_the_end() -> None:
+    outside = pages_fetched()
+    with memory_kept(CPU):
+        torch.ones(2**24)
+        inside = pages_fetched()
+    assert inside < outside / 10
+    assert pages_fetched() > outside / 2
 
 
 def test_the_gradient_of_indexing_has_the_same_bits_every_time() -> None:

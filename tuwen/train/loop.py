@@ -20,7 +20,7 @@ from tuwen.train.interrupt import Interrupt
 from tuwen.train.journey import Journey
 from tuwen.train.learner import Learner
 from tuwen.train.lines import SkippedList, rewind
-from tuwen.train.machine import deterministic, seed_everything
+from tuwen.train.machine import deterministic, memory_kept, seed_everything
 from tuwen.train.pace import Budget, Clock, Pace
 from tuwen.train.plan import learning_rate
 from tuwen.train.processes import Team
@@ -89,7 +89,7 @@ def fit(
 
     training = Training(learner, journey, config, checkpoints, say, same, began)
     try:
-        with deterministic(config.deterministic):
+        with memory_kept(team.device), deterministic(config.deterministic):
             return training.go_on(loader)
     except OSError as error:
         if is_full(error):
