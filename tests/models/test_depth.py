@@ -32,6 +32,25 @@ def test_the_layers_of_our_own_transformer() -> None:
     }
 
 
+def test_the_stem_of_a_vision_transformer_lies_below_its_blocks() -> None:
+    sizes = {"width": 24, "depth": 2, "heads": 2, "patch": 8, "stem": [8, 8], "pool": "class"}
+    found = depths(build_part("towers.image", {"kind": "vit", **sizes}, ImageContext(32)))
+    below = ("stem.", "position", "class_token")
+    assert {depth for name, depth in found.items() if name.startswith(below)} == {2}
+    assert {depth for name, depth in found.items() if name.startswith("blocks.0")} == {1}
+    assert {depth for name, depth in found.items() if name.startswith(("blocks.1", "norm"))} == {0}
+
+
+def test_the_places_of_a_convolutional_network_lie_behind_it() -> None:
+    tower = build_part("towers.image", {"kind": "cnn", "channels": [4, 8], "blocks": [1, 1]}, ImageContext(32))
+    assert by_layer(tower) == {
+        3: {"stages.0"},
+        2: {"stages.1"},
+        1: {"stages.2"},
+        0: {"stages.3", "norm.weight", "norm.bias", "position", "place"},
+    }
+
+
 def test_the_layers_of_a_pretrained_encoder(tmp_path: Path) -> None:
     tower = build_part("towers.image", {"kind": "hf", "name": str(checkpoints.dinov2(tmp_path))}, ImageContext(32))
     found = depths(tower)

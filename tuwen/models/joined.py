@@ -23,7 +23,9 @@ Embeddings = Mapping[tuple[str, ...], Tensor]
 
 
 def embeddings(forward: Forward, streams: Sequence[str]) -> dict[tuple[str, ...], Tensor]:
-    """Those of a batch's pictures and of the texts of some streams, as far as it has them."""
+    """Those of a batch's pictures and of the texts of some streams, as far as it has them; none for no stream."""
+    if not streams:
+        return {}
     found = {} if forward.batch.pixels is None else {(IMAGE,): forward.image_embedding}
     there = [stream for stream in streams if stream in forward.batch.texts]
     return found | {(TEXT, stream): forward.text_embedding(stream) for stream in there}

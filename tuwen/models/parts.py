@@ -57,9 +57,17 @@ def refuse_coarse(parts: Parts) -> None:
     Raises:
         RecipeError: one of the parts has such weights.
     """
-    for name, modules in parts.items():
-        if any(tensor.dtype in COARSE for module in modules for tensor in module.state_dict().values()):
-            raise RecipeError(f"model.{name}: its weights are kept in too few bits to learn: add it to model.freeze.")
+    for name in coarse(parts):
+        raise RecipeError(f"model.{name}: its weights are kept in too few bits to learn: add it to model.freeze.")
+
+
+def coarse(parts: Parts) -> list[str]:
+    """The names of the parts that have weights of few bits."""
+    return [name for name, modules in parts.items() if any(map(_is_coarse, modules))]
+
+
+def _is_coarse(module: nn.Module) -> bool:
+    return any(tensor.dtype in COARSE for tensor in module.state_dict().values())
 
 
 def freeze(modules: Iterable[nn.Module]) -> None:

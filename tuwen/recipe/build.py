@@ -25,7 +25,7 @@ from tuwen.recipe.schema import Recipe
 from tuwen.recipe.sources import Data
 from tuwen.recipe.start import Start, begin_as_zero_shot, shape_in
 from tuwen.recipe.step import Step
-from tuwen.recipe.trial import unused_parts, without
+from tuwen.recipe.trial import refuse_to_learn_nothing, unused_parts, without
 from tuwen.tasks import Task
 from tuwen.tasks.classify import ClassifyTask
 
@@ -101,6 +101,7 @@ def _fitted(prepared: Prepared) -> System:
     build = partial(_assemble, counts=prepared.counts, pretrained=prepared.start is None)
     system = build(prepared.recipe, prepared.tokenizer, prepared.vocabulary, prepared.notes)
     unused = unused_parts(build_step(system), prepared.preview)
+    refuse_to_learn_nothing(system.model, unused)
     if prepared.start is not None:
         return started(system, prepared.start, prepared.found.examples)
     if not unused or not prepared.left_out:

@@ -17,7 +17,7 @@ from torch import nn
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartSpec
 from tuwen.models.lora import linear_layers
-from tuwen.models.parts import parts_of
+from tuwen.models.parts import coarse, parts_of
 from tuwen.recipe.layers import read_sets
 from tuwen.recipe.library import RUN_RECIPE
 from tuwen.recipe.resolve import Resolved, resolve
@@ -200,13 +200,15 @@ def _what_learns(
         if unknown:
             raise RecipeError(f"--only {unknown[0]}: this model has no such part; it has {HEAD}, {', '.join(parts)}.")
         return {"freeze": [name for name in parts if name not in learning]}
+    still = coarse(dict(trained))
     if lora:
-        layered = [name for name in trained if name in _PARTS and any(map(linear_layers, trained[name]))]
+        fine = [name for name in trained if name in _PARTS and name not in still]
+        layered = [name for name in fine if any(map(linear_layers, trained[name]))]
         if not layered:
             raise RecipeError("--lora: none of the model's parts has a linear layer; leave it out, or say --only head.")
         others = [name for name in trained if name in _PARTS and name not in layered]
         return {"lora": {name: {"rank": lora} for name in layered}, "freeze": others}
-    return {}
+    return {"freeze": still}
 
 
 _PARTS = ("image", "text", "fusion", "language")

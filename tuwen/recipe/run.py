@@ -34,6 +34,16 @@ KEPT = ("train_seconds", "pairs_per_second", "parameters", "asked", "forgetting"
 """What `metrics.json` says of the training; evaluating again keeps it."""
 
 
+class _Noted(Listener):
+    """Writes down what a run is made by as soon as it goes on: how long it is to be may have changed since it began."""
+
+    def __init__(self, run: Path, yaml: str) -> None:
+        self.file, self.yaml = run / RUN_RECIPE, yaml
+
+    def on_begin(self, step: int, total: int) -> None:
+        write_whole(self.file, self.yaml)
+
+
 @dataclass(frozen=True)
 class Finished:
     """A run that ended. `report` is None where the run was interrupted, and can be resumed.
@@ -92,7 +102,7 @@ def pretrain(
         recipe.train,
         run,
         resume=resume,
-        listeners=[*listeners, *([guard] if guard else [])],
+        listeners=[_Noted(run, yaml), *listeners, *([guard] if guard else [])],
         identity=identity(recipe),
         accelerator=accelerator,
         began=began,

@@ -25,6 +25,7 @@ from tuwen.prep.images import ImageConfig
 from tuwen.prep.tokens import Tokenizer
 from tuwen.recipe.model_folder import ModelFolder, read_model
 from tuwen.recipe.schema import Recipe, StartConfig
+from tuwen.recipe.usable import usable
 
 Words = Mapping[str, Sequence[str]]
 """The classes of heads, as in `tuwen.recipe.prepare.Vocabulary`."""
@@ -156,21 +157,29 @@ def part_of(name: str) -> str:
 def _carry_head(
     part: str, classes: object, weights: Mapping[str, Tensor], words: Words, target: Mapping[str, Tensor], own: Words
 ) -> bool:
-    """Fill a head over a vocabulary; whether all its layers fit and it knows a class that it knew."""
-    names = [name for name in target if part_of(name) == part]
+    """Fill a head over a vocabulary; whether it was there and knows a class that it knew.
+
+    Raises:
+        RecipeError: it has other layers, whatever the number of its classes.
+    """
+    # In the order of their layers, whose numbers change with a dropout before them; the bias before the weight.
+    here, there = (sorted(name for name in names if part_of(name) == part) for names in (target, weights))
+    if not there:
+        return False
+    pairs = list(zip(there, here, strict=False))
+    fits = len(here) == len(there) and all(weights[old].shape == target[new].shape for old, new in pairs[:-2])
+    if not fits or any(weights[old].shape[1:] != target[new].shape[1:] for old, new in pairs[-2:]):
+        raise RecipeError(f"start: model.{part} has other layers than the trained one: give it the same `hidden`.")
     known, wanted = list(words.get(str(classes), ())), list(own[str(classes)])
     shared = [word for word in wanted if word in set(known)]
-    below = names[:-2]
-    whole = all(name in weights for name in names) and all(weights[n].shape == target[n].shape for n in below)
-    whole = whole and all(weights[n].shape[1:] == target[n].shape[1:] for n in names)
-    if not shared or not whole:
+    if not shared:
         return False
     rows = torch.tensor([wanted.index(word) for word in shared])
     before = torch.tensor([known.index(word) for word in shared])
-    for name in below:
-        target[name].copy_(weights[name])
-    for name in names[-2:]:
-        target[name][rows] = weights[name][before]
+    for old, new in pairs[:-2]:
+        target[new].copy_(weights[old])
+    for old, new in pairs[-2:]:
+        target[new][rows] = weights[old][before]
     return True
 
 
@@ -187,7 +196,7 @@ def begin_as_zero_shot(
         predictor: the model, with the text tower that it was trained with.
         head: of one linear layer, that reads `image`.
         class_texts: for each language, a text for each class, in the order of the classes.
-        samples: with pictures, to measure the usual length of `P x` on.
+        samples: with pictures, to measure the usual length of `P x` on; those that cannot be read are left out.
 
     Raises:
         RecipeError: the head or the model is not made for it.
@@ -198,7 +207,8 @@ def begin_as_zero_shot(
         raise RecipeError(f"start.zero_shot: the head {head!r} must read `image`, without a hidden layer.")
     projection: nn.Linear = model.require("image_projection")
     texts = torch.stack([predictor.embed_texts(list(texts)) for texts in class_texts]).mean(0)
-    shown = [Encoded(sample.key, predictor.prepare(sample.image)) for sample in samples if sample.image is not None]
+    seen, _ = usable(samples, predictor.images)
+    shown = [Encoded(sample.key, predictor.prepare(sample.image)) for sample in seen if sample.image is not None]
     with predictor.inference():
         lengths = projection(predictor.forward(shown).image.pooled).float().norm(dim=-1)
     weight = F.normalize(texts, dim=-1).to(projection.weight) @ projection.weight

@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from tuwen.core.batch import Batch
+from tuwen.core.errors import RecipeError
 from tuwen.models.config import ModelConfig
+from tuwen.models.model import VisionLanguageModel
 from tuwen.models.parts import Parts, parts_of
 from tuwen.recipe.step import Step
 
@@ -26,7 +28,7 @@ def unused_parts(step: Step, batch: Batch) -> list[str]:
     """
     parts = {name: modules for name, modules in parts_of(step.model).items() if name != "prefix"}  # language's own
     used: set[str] = set()
-    hooks = [part.register_forward_hook(_note(name, used)) for name, part in _each(parts)]
+    hooks = [module.register_forward_hook(_note(name, used)) for name, module in _each(parts)]
     step.eval()
     try:
         step(batch)
@@ -35,6 +37,20 @@ def unused_parts(step: Step, batch: Batch) -> list[str]:
         for hook in hooks:
             hook.remove()
     return [name for name in parts if name not in used]
+
+
+def refuse_to_learn_nothing(model: VisionLanguageModel, unused: Collection[str]) -> None:
+    """Look that training can change something.
+
+    Raises:
+        RecipeError: all parts that an objective runs are frozen.
+    """
+    used = {name: modules for name, modules in parts_of(model).items() if name not in unused}
+    if not any(weight.requires_grad for modules in used.values() for part in modules for weight in part.parameters()):
+        raise RecipeError(
+            f"model.freeze: the objectives run {', '.join(used)}, and none of them may learn. Leave one of them out of "
+            "model.freeze, or name one of them with --only."
+        )
 
 
 def without(config: ModelConfig, parts: Collection[str]) -> ModelConfig:
@@ -49,7 +65,8 @@ def without(config: ModelConfig, parts: Collection[str]) -> ModelConfig:
 
 
 def _each(parts: Parts) -> Iterator[tuple[str, nn.Module]]:
-    return ((name, module) for name, modules in parts.items() for module in modules)
+    """Every module of each part: a part may be asked by another way than by calling it."""
+    return ((name, module) for name, modules in parts.items() for part in modules for module in part.modules())
 
 
 def _note(name: str, used: set[str]) -> Callable[..., Any]:

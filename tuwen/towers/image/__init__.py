@@ -22,10 +22,14 @@ class ImageContext:
 
 
 class ImageTower(nn.Module):
-    """An encoder of pictures. `width` is the width D of what it returns, `patches` the number N of its tokens."""
+    """An encoder of pictures. `width` is the width D of what it returns, `patches` the number N of its tokens.
+
+    late: its own parameters that are used behind its layers, and so learn as fast as the last (see `layer_decay`).
+    """
 
     width: int
     patches: int
+    late: tuple[str, ...] = ()
 
     @abstractmethod
     def forward(self, pixels: Tensor) -> Features:

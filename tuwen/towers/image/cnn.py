@@ -94,6 +94,8 @@ class CNN(ImageTower):
     where in its square a thing is; and one to each token behind the norm, where a reader finds it undisturbed.
     """
 
+    late = ("position", "place")
+
     def __init__(self, config: Config, context: ImageContext) -> None:
         super().__init__()
         stride = config.stem * 2 ** (len(config.channels) - 1)
