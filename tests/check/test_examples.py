@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tuwen.check.examples import Example, examples
-from tuwen.core.batch import Batch
+from tuwen.core.batch import PICTURE, Batch
 from tuwen.recipe.build import System, assemble
 from tuwen.recipe.prepare import prepare
 from tuwen.recipe.schema import load_recipe
@@ -136,6 +136,20 @@ def test_samples_that_stand_together_are_shown_together() -> None:
     assert example.key == ", ".join(batch.keys[: 1 + example.key.count(",")])
     assert words(example, loss=False).count("[picture]") == 1 + example.key.count(",") >= 2
     assert example.rows == len(batch.texts["binding"].ids)
+
+
+@pytest.mark.parametrize("tokens", [4, 16])
+def test_texts_of_several_samples_are_no_longer_than_the_language_model_reads(tokens: int) -> None:
+    binding = ("tasks.binding={kind: fast_binding, together: [5, 8]}", "objectives.captioning.stream=binding")
+    prefix = f"model.prefix.tokens={tokens}"
+    system, _, _, batch = look(*binding, prefix, "tasks.caption=null", "tokenizer.max_length=32")
+    text = batch.texts["binding"]
+    pictures = (text.ids == PICTURE).sum(1)
+    taken = text.attention_mask.sum(1) + pictures * (tokens - 1)
+    assert taken.max() <= system.model.require("language").max_length
+    assert pictures.max() > 1
+    with torch.inference_mode():
+        assert len(system.model(batch).predictions("binding").targets) == text.loss_mask.sum()  # type: ignore[union-attr]
 
 
 def test_tags_are_told_by_their_names() -> None:

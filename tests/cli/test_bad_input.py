@@ -39,6 +39,7 @@ Make = Callable[..., Path]
         (["--data", "photos", "--out", "file/run"], ["file is a file", "--out"]),
         (["--data", "file"], ["--data file", "neither a table", "nor a tar", "the folder that the pictures are in"]),
         (["--data", "photos", "--captions", "photos"], ["photos: no such table", "captions.csv"]),
+        (["--data", "photos", "--set", "evaluate.splits=[tset]"], ["no split 'tset' beside train; it has validation"]),
         (["--set", "train.steps"], ["--set train.steps: write a key and a value"]),
         (["--set", "train.steps=[1"], ["--set train.steps=[1", "not valid YAML"]),
         (["--set", "model.text.heads=7", "--data", "photos"], ["heads 7 does not divide width 128"]),
@@ -145,6 +146,18 @@ def test_pictures_shown_to_a_model(tuwen: Run, tiny_run: Path, tmp_path: Path) -
     assert [line.partition(": ")[0] for line in said.out.splitlines()] == [str(tmp_path / name) for name in odd]
     for name, words in (broken_pictures(tmp_path) | {"gone.png": "no such file", ".": "is a directory"}).items():
         refused(tuwen("caption", tiny_run, tmp_path / odd[0], tmp_path / name), str(tmp_path / name), words)
+
+
+def test_a_broken_picture_does_not_cost_the_others(tuwen: Run, tiny_run: Path, captioned: Make) -> None:
+    folder = captioned(2)
+    good, broken, other = folder / "0.png", folder / "broken.jpg", folder / "1.png"
+    broken.write_text("hello")
+    said = tuwen("caption", tiny_run, good, broken, other)
+    assert [line.partition(": ")[0] for line in said.out.splitlines()] == [str(good), str(other)]
+    assert said.out == tuwen("caption", tiny_run, good, other).out
+    assert said.err.startswith(f"{broken}: ")
+    assert said.status == 1
+    refused(tuwen("caption", tiny_run, broken), "not a picture")
 
 
 def odd_pictures(folder: Path) -> list[str]:

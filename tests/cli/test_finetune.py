@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from tests.cli.conftest import Said, table
 from tuwen.cli.finetune import Task, _beside
+from tuwen.recipe.finetune import finetune_recipe
 
 Run = Callable[..., Said]
 Make = Callable[..., Path]
@@ -103,6 +104,22 @@ def test_a_fine_tuned_run_is_gone_on_with(tuwen: Run, tiny_run: Path, tmp_path: 
     assert (refused.status, "holds a run already" in refused.line) == (1, True)
 
 
+def test_going_on_takes_no_options_that_would_change_the_run(tuwen: Run, tiny_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "fine"
+    settings = finetune_recipe(tiny_run, "classify", sets=SHORT).to_yaml(origins=False)
+    run.mkdir()
+    (run / "recipe.yaml").write_text(settings, encoding="utf-8")
+    for before, words, message in (
+        (tiny_run, ["--task", "classify", "--only", "head", "--data", "nowhere"], "leave --data, --only out"),
+        (tiny_run, ["--task", "classify", "--lora", "4", "--no-guard"], "leave --lora, --no-guard out"),
+        (tiny_run, ["--task", "vqa"], "it learns classify, not --task vqa"),
+        (tmp_path, ["--task", "classify"], f"it started from {tiny_run}, not from {tmp_path}"),
+    ):
+        said = tuwen("finetune", before, *words, "--out", run, "--resume")
+        assert (said.status, message in said.line) == (1, True), said.line
+        assert f"tuwen pretrain {run} --resume" in said.line
+
+
 @pytest.mark.parametrize(
     ("inside", "run"), [("", "mine"), ("", "mine/sub/.."), ("mine", "."), ("mine", "../mine"), ("mine/sub", "..")]
 )
@@ -145,6 +162,8 @@ def test_data_without_what_the_task_needs_is_refused(
 ) -> None:
     said = tuwen("finetune", tiny_run, "--task", "classify", "--data", captioned(), "--out", tmp_path / "fine", *QUICK)
     assert (said.status, "no training sample has a label" in said.line) == (1, True), said.line
+    assert "have captions. Name the columns of the data that have it (--set data.label_column=COLUMN)" in said.line
+    assert "null" not in said.line, "to take out the task that was asked for helps nobody"
 
 
 def test_a_label_that_training_never_sees_is_refused(tuwen: Run, tiny_run: Path, photos: Make, tmp_path: Path) -> None:

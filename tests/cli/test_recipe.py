@@ -48,6 +48,18 @@ def test_the_data_of_a_command_line_is_shown_with_its_origin(recipe: str, capsys
     ]
 
 
+def test_new_data_replaces_all_that_a_run_says_of_the_old(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("run", "old", "photos"):
+        Path(folder).mkdir()
+    words = ("--data", "old", "--captions", "plain.csv", "--set", "data.caption_columns=[title]")
+    Path("run/recipe.yaml").write_text(shown(capsys, "show", "pretrain", *words))
+    Path("new.yaml").write_text(shown(capsys, "show", "run", "--data", "photos", "--set", "data.validation=0.2"))
+    data = load_recipe("new.yaml").recipe.data
+    given = {name: value for name, value in data.items() if value}
+    assert given == {"kind": "folder", "path": "photos", "validation": 0.2}
+    assert load_recipe("new.yaml").recipe.model == load_recipe("run").recipe.model
+
+
 def test_a_wrong_recipe_is_a_message(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["recipe", "show", recipe, "--set", "train.step=3"])

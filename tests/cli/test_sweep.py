@@ -50,7 +50,9 @@ def test_wrong_calls_are_messages(tuwen: Run, recipe: Path) -> None:
     for words, message in {
         ("--grid", "train.steps"): "--grid train.steps: write a key and a value",
         ("--grid", "train.steps=[1]", "--seeds", "a"): "seeds.0: ",
-        (): "recipe: is missing",
+        ("--grid", "model.text.kind=gru"): "the axis 'model.text.kind' has gru, not several values: write a list",
+        ("--grid", "train.steps=[1,1]"): "sweep: 1, seed 0 is the same run as 1, seed 0: take one out",
+        ("--seeds", "0,1"): "tiny.yaml is a recipe: say what to vary with --grid",
     }.items():
         said = tuwen("sweep", recipe, *words)
         assert (said.status, message in said.line) == (1, True), said.line

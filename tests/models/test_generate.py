@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from tests import tiny
-from tuwen.core.errors import DataError
-from tuwen.core.rooms import build_part
+from tuwen.core.errors import DataError, RecipeError
+from tuwen.core.rooms import build_part, validate
 from tuwen.language import LanguageContext, LanguageModel, causal_mask, positions_in
 from tuwen.models.generate import Continuation, Decoding, generate, nucleus, score, stream
 from tuwen.models.reading import AT_ONCE
@@ -240,6 +240,45 @@ def test_what_a_row_draws_does_not_depend_on_company() -> None:
     assert generate(language, prompts, EOS, how)[0].ids == generate(language, prompts[:1], EOS, how)[0].ids
 
 
+def test_a_row_draws_by_its_number_among_all_that_are_asked() -> None:
+    """Equal prompts, in one batch or in several: no two rows of a seed, and no two seeds, draw the same."""
+    language = a_language_model()
+    prompts = embedded(language)[:1] * 6
+    for seed in (0, 2**45, 2**200):
+        how = Decoding(max_new_tokens=10, top_p=1.0, seed=seed)
+        whole = ids(generate(language, prompts, -1, how))
+        parts = [generate(language, prompts[:2], -1, how, first=first) for first in (0, 2, 4)]
+        assert [text for part in parts for text in ids(part)] == whole
+        assert len(set(map(tuple, whole))) == 6
+    row = [
+        generate(language, prompts[:1], -1, how.model_copy(update={"seed": seed}), first=first)[0].ids
+        for seed, first in ((0, 2**20), (1, 0), (2**32, 0), (0, 0))
+    ]
+    assert len(set(row)) == 4
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-3])
+def test_a_cold_draw_is_the_likeliest_token(temperature: float) -> None:
+    logits = torch.tensor([[0.1, -3.0, 0.2], [-1e4, -2e4, -3e4]])
+    for draw in (0.0, 0.5, 1.0):
+        assert nucleus(logits, 1.0, torch.tensor([draw] * 2), temperature).tolist() == [2, 0]
+    language = a_language_model()
+    drawn = Decoding(max_new_tokens=5, top_p=0.9, temperature=temperature)
+    greedy = generate(language, embedded(language), EOS, Decoding(max_new_tokens=5))
+    assert ids(generate(language, embedded(language), EOS, drawn)) == ids(greedy)
+
+
+def test_a_hot_draw_is_of_all_tokens_alike() -> None:
+    draws = torch.tensor([0.1, 0.4, 0.6, 0.9])
+    drawn = nucleus(torch.tensor([3.0, 0.0, 1.0, 2.0]).expand(4, 4), 1.0, draws, 1e300)
+    assert sorted(drawn.tolist()) == [0, 1, 2, 3]
+
+
+def test_beams_do_not_draw() -> None:
+    with pytest.raises(RecipeError, match="generate: beams search and top_p draws: leave top_p out, or use beams=1"):
+        validate(Decoding, {"beams": 2, "top_p": 0.9}, "generate")
+
+
 def test_candidates_are_scored_as_by_reading_them_word_by_word() -> None:
     language = a_language_model()
     prompts = embedded(language, seen=True)
@@ -248,3 +287,18 @@ def test_candidates_are_scored_as_by_reading_them_word_by_word() -> None:
     for prompt, texts, own in zip(prompts, candidates, found, strict=True):
         wanted = [sum(float(scores(language, prompt, t[:n])[token]) for n, token in enumerate(t)) for t in texts]
         assert own == pytest.approx(wanted, abs=1e-4)
+
+
+def test_candidates_that_cannot_be_scored_are_told() -> None:
+    language = a_language_model()
+    prompts = embedded(language)[:2]
+    room = language.max_length - len(PROMPTS[1]) + 1
+    assert score(language, prompts, [[[5]], [[6] * room]])[1][0] < 0
+    with pytest.raises(
+        DataError, match=f"candidate 2 of prompt 2 has {room + 1} tokens, .* has room for {room}: short"
+    ):
+        score(language, prompts, [[[5]], [[6], [6] * (room + 1)]])
+    with pytest.raises(DataError, match="candidate 1 of prompt 4 has no words: give it some"):
+        score(language, prompts, [[[5]], [[]]], first=2)
+    with pytest.raises(DataError, match="prompt 1 has no candidate: give it at least one"):
+        score(language, prompts[:1], [[]])

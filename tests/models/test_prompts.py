@@ -10,6 +10,7 @@ from tuwen.language import PREFIX, causal_mask, positions_in
 from tuwen.models.generate import Decoding
 from tuwen.models.predictor import Predictor
 from tuwen.models.prompts import Prompt, Writer
+from tuwen.models.reading import Reader
 
 PICTURES = [sample.image for sample in tiny.scenes()["train"][:4]]
 PROMPTS: list[Prompt] = [
@@ -95,8 +96,54 @@ def test_a_text_ends_before_a_stop_string() -> None:
     text = max((said.text for said in free), key=len)
     stop = text[len(text) // 2 : len(text) // 2 + 2]
     for said, before in zip(writer().generate(PROMPTS, SHORT, [stop]), free, strict=True):
-        assert said.text == before.text.split(stop)[0]
+        assert said.text == before.text.split(stop)[0].strip()
         assert said.whole or stop not in before.text
+
+
+def says(monkeypatch: pytest.MonkeyPatch, text: str) -> Writer:
+    """A writer whose language model says these words, whatever it is asked, and then nothing but spaces."""
+    asked = writer()
+    wanted = asked.tokenizer.backend.encode(f" {text}").ids[1:]  # without the space that the tokenizer begins with
+
+    def likeliest(reader: Reader) -> torch.Tensor:
+        said = int(reader.lengths[0]) - asked.length(["a"])
+        token = wanted[said] if said < len(wanted) else asked.tokenizer.encode("a  b")[1]
+        scores = torch.full((len(reader.lengths), len(asked.tokenizer)), -9.0)
+        scores[:, token] = -0.5
+        return scores
+
+    monkeypatch.setattr(Reader, "log_probabilities", likeliest)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("text", "stop", "wanted", "ends"),
+    [
+        ("\nfoo bar", "\n", "", True),
+        ("foo\n", "\n", "foo", True),
+        ("foo \n\nbar", "\n\n", "foo", True),
+        ("a red circle", "d c", "a re", True),
+        ("foo\n", "\n\n", "foo", False),
+    ],
+)
+def test_stop_strings_are_sought_in_all_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, text: str, stop: str, wanted: str, ends: bool
+) -> None:
+    """White space counts, and a stop string may begin in one token and end in another."""
+    asked = says(monkeypatch, text)
+    assert asked.tokenizer.spell(asked.tokenizer.backend.encode(f" {text}").ids[1:]).strip(" ") == text.strip(" ")
+    (said,) = asked.generate([["a"]], Decoding(max_new_tokens=20), [stop])
+    assert (said.text, said.whole) == (wanted, ends)
+    assert "".join(asked.stream(["a"], Decoding(max_new_tokens=20), [stop])) == wanted
+
+
+def test_what_is_drawn_does_not_depend_on_the_batch_size() -> None:
+    how = Decoding(max_new_tokens=8, top_p=1.0, seed=2**45)
+    texts = [
+        [said.text for said in writer(batch_size).generate([["this is a"]] * 6, how)] for batch_size in (1, 2, 4, 128)
+    ]
+    assert texts[0] == texts[1] == texts[2] == texts[3]
+    assert len(set(texts[0])) == 6
 
 
 @pytest.mark.parametrize("stop", [False, True])
@@ -118,7 +165,7 @@ def test_beams_cannot_be_streamed() -> None:
 def test_bad_prompts_are_told() -> None:
     with pytest.raises(DataError, match="use fewer pictures"):
         writer().generate([[PICTURES[0]] * 50], SHORT)
-    with pytest.raises(DataError, match="a candidate has no words"):
+    with pytest.raises(DataError, match="candidate 2 of prompt 1 has no words"):
         writer().score([["a"]], [["b", " "]])
 
 

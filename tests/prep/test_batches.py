@@ -155,3 +155,25 @@ def test_samples_stand_together_in_texts() -> None:
     assert text.loss_mask.sum() == 40 * 2
     again = collate(samples, PAD, together=how).texts["words"]
     assert torch.equal(again.ids, text.ids)
+
+
+@pytest.mark.parametrize(("picture", "sizes"), [(1, [3, 3, 1]), (4, [2, 2, 2, 1]), (9, [1] * 7)])
+def test_a_text_that_is_full_is_closed(picture: int, sizes: list[int]) -> None:
+    """One id to begin with, and four words with each picture; of a picture's positions the first one's are free."""
+    samples = [sample(str(n), Row([PICTURE, n, n, n, n], [False] + [True] * 4)) for n in range(10, 17)]
+    how = Together(5, 5, (8,), room=15, picture=picture)
+    text = collate(samples, PAD, together={"words": how}).texts["words"]
+    assert (text.ids == PICTURE).sum(1).tolist() == sizes
+    assert (text.ids[:, 0] == 8).all()
+    assert text.slots is not None
+    assert text.slots.tolist() == list(range(7))
+    assert text.loss_mask is not None
+    assert text.loss_mask.sum() == 7 * 4
+    taken = (text.segments > 0).sum(1) + (text.ids == PICTURE).sum(1) * (picture - 1)
+    assert taken.max() <= 15 + picture
+
+
+def test_a_sample_that_is_longer_than_a_text_may_be_stands_alone() -> None:
+    samples = [sample(str(n), said(PICTURE, *[n] * 9)) for n in (10, 11)]
+    text = collate(samples, PAD, together={"words": Together(2, 2, (8,), room=4)}).texts["words"]
+    assert text.ids.tolist() == [[8, PICTURE, *[10] * 9], [8, PICTURE, *[11] * 9]]

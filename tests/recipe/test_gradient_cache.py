@@ -141,3 +141,17 @@ def held(parts: Sequence[Batch], cached: bool) -> int:
 def test_sixteen_times_the_batch_needs_hardly_more_memory() -> None:
     small = [tiny.batch([["a red disc"], ["two things"]], target=[0, 1])]
     assert held(small * 16, cached=True) < 1.2 * held(small, cached=False)
+
+
+def test_where_nothing_is_compared_there_is_nothing_to_embed() -> None:
+    heads = {"label": {"reads": "image", "classes": "labels"}}
+    model = tiny.model(heads=heads, embedding=None, text=None, fusion=None)
+    module = Step(model.train(), {"classification": tiny.objective(OBJECTIVES["classification"])})
+    parts = batches([3])
+    totals = {"classification": 6.0}
+    found = []
+    for cached in (False, True):
+        own = learner(module, cached)
+        own.gradients(parts, totals)
+        found.append([p.grad.clone() for p in own.parameters if p.grad is not None])
+    assert found[0] and all(map(torch.equal, *found))

@@ -133,6 +133,20 @@ def test_options_lie_between_the_file_and_set(file: Path) -> None:
     assert [resolved.origin(("data", key)) for key in ("size", "seed", "languages")] == ["--data", "--set", "default"]
 
 
+@pytest.mark.parametrize(
+    ("sets", "length"),
+    [
+        (["train.steps=3"], (3, None, None)),
+        (["train.steps=3", "train.minutes=2"], (None, None, 2)),
+        (["train={epochs: 4}"], (None, 4, None)),
+        (["train.minutes=null", "train.steps=3"], (3, None, None)),
+    ],
+)
+def test_the_last_length_given_replaces_the_others(sets: list[str], length: tuple[object, ...]) -> None:
+    train = load_recipe("pretrain", sets=sets).recipe.train
+    assert (train.steps, train.epochs, train.minutes) == length
+
+
 def test_null_takes_out_what_the_extended_recipe_has(file: Path) -> None:
     Path("mine.yaml").write_text("extends: r.yaml\nobjectives:\n  pairs: null\n  captioning: {}\n")
     assert list(load_recipe("mine.yaml").recipe.objectives) == ["contrastive", "captioning"]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,26 @@ def test_a_folder_with_a_run_is_not_trained_over(run: Path, finished: Finished) 
 def test_a_missing_folder_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such folder"):
         tuwen.load(tmp_path / "nothing")
+
+
+class _StopsAt(Listener):
+    """Interrupts after so many steps, as Ctrl-C does."""
+
+    def __init__(self, step: int) -> None:
+        self.at = step
+
+    def on_step(self, report: StepReport) -> None:
+        if report.step == self.at:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_a_resumption_that_is_longer_stays_longer_when_it_is_cut_too(tmp_path: Path) -> None:
+    short = {**RECIPE, "tasks": {"classify": {}, "retrieve": {"candidates": 10}}, "objectives": {"contrastive": {}}}
+    file = tmp_path / "short.yaml"
+    file.write_text(yaml.safe_dump(short | {"optional": []}), encoding="utf-8")
+    run = tmp_path / "run"
+    pretrain(load_recipe(file, sets=["train.steps=2"]), run)
+    cut = pretrain(load_recipe(run, sets=["train.steps=6"]), run, resume=True, listeners=[_StopsAt(4)])
+    assert not cut.result.finished
+    assert pretrain(load_recipe(run), run, resume=True).result.step == 6

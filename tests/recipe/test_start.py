@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 import tuwen
 from tests import tiny
 from tuwen.core.errors import CheckpointError, RecipeError
+from tuwen.core.sample import Sample
+from tuwen.models.config import HeadConfig
 from tuwen.models.model import VisionLanguageModel
 from tuwen.prep.images import ImageConfig
 from tuwen.recipe.build import System, build_system
 from tuwen.recipe.schema import load_recipe
 from tuwen.recipe.sources import build_data
-from tuwen.recipe.start import ONLY_IN_TRAINING, bare_state, carry, part_of
+from tuwen.recipe.start import ONLY_IN_TRAINING, bare_state, begin_as_zero_shot, carry, part_of
 
 HEADS: dict[str, Any] = {"label": {"reads": "image", "classes": "labels"}}
 BY_HEAD = ("tasks.classify={by: head, head: label}", "objectives.classification={head: label}")
@@ -94,6 +97,25 @@ def test_a_head_over_other_classes_is_new() -> None:
     assert torch.equal(new.state_dict()["heads.label.0.weight"], fresh)
 
 
+def test_a_head_keeps_its_layers_whatever_stands_before_them() -> None:
+    words = {"labels": ["a", "b", "c"]}
+    hidden = {"label": {**HEADS["label"], "hidden": 8}}
+    old = tiny.model(labels=3, seed=1, heads=hidden)
+    new = tiny.model(labels=3, seed=2, heads={"label": {**hidden["label"], "dropout": 0.5}})
+    assert "heads.label" in carry(old.state_dict(), words, new, words, "there").parts
+    before, after = (torch.cat([p.flatten() for p in model.head("label").parameters()]) for model in (old, new))
+    assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize("hidden", [None, 4])
+def test_a_head_with_other_layers_is_refused(hidden: int | None) -> None:
+    words = {"labels": ["a", "b", "c"]}
+    old = tiny.model(labels=3, heads={"label": {**HEADS["label"], "hidden": 8}})
+    new = tiny.model(labels=3, heads={"label": {**HEADS["label"], "hidden": hidden}})
+    with pytest.raises(RecipeError, match=r"model.heads.label has other layers .* the same `hidden`"):
+        carry(old.state_dict(), words, new, words, "there")
+
+
 def test_weights_find_their_place_under_adapters() -> None:
     old, new = tiny.model(seed=1), tiny.model(seed=2, lora={"text": {"rank": 2}})
     carry(old.state_dict(), {}, new, {}, "there")
@@ -114,6 +136,17 @@ def test_a_head_begins_as_the_zero_shot_classifier(tiny_run: Path) -> None:
     assert torch.equal(logits.argmax(-1), cosine.argmax(-1))
     ratio = logits.norm() / (cosine * begun.model.logit_scale.exp()).norm()  # type: ignore[union-attr]
     assert 0.5 < ratio.item() < 2, "about as sharp as the comparison with the texts"
+
+
+def test_the_zero_shot_classifier_leaves_out_pictures_that_cannot_be_read(tiny_run: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "whole.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    predictor = tuwen.load(tiny_run).system.predictor()
+    predictor.model.heads["label"] = torch.nn.Sequential(torch.nn.Linear(predictor.model.image_tower.width, 2))
+    predictor.model.config.heads["label"] = HeadConfig(**HEADS["label"])
+    samples = [Sample(name, image=tmp_path / f"{name}.png") for name in ("broken", "whole")]
+    begin_as_zero_shot(predictor, "label", [["a red circle", "a cat"]], samples)
+    assert predictor.model.heads["label"][0].weight.isfinite().all()  # type: ignore[index]
 
 
 def test_zero_shot_needs_a_plain_head_on_pictures(tiny_run: Path) -> None:

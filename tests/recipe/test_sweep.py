@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,6 +117,30 @@ def test_a_wrong_place_is_refused_before_anything_is_trained(tmp_path: Path) -> 
     with pytest.raises(RecipeError, match="no part .sum. in fusion"):
         sweep(SweepConfig(recipe="quickstart", grid={"model.fusion.kind": ["add", "sum"]}), tmp_path, trainer)
     assert trainer.trained == []
+
+
+@pytest.mark.parametrize(
+    ("grid", "seeds", "told"),
+    [
+        ({"train.steps": [1, 1.0]}, (0,), "1.0, seed 0 is the same run as 1, seed 0"),
+        ({"a": {"x": {"train.steps": 5}, "y": {"train.steps": 5}}}, (0,), "y, seed 0 is the same run as x, seed 0"),
+        ({"train.steps": [5]}, (1, 1), "5, seed 1 is the same run as 5, seed 1"),
+    ],
+)
+def test_no_run_counts_twice(grid: dict[str, Any], seeds: tuple[int, ...], told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        plan(SweepConfig(recipe="quickstart", grid=grid, seeds=seeds))
+
+
+@pytest.mark.parametrize("values", ["gru", 3, {"small": 3}])
+def test_an_axis_has_several_values(values: Any) -> None:
+    with pytest.raises(ValueError, match="the axis 'x' has .*, not several values: write a list"):
+        SweepConfig(recipe="quickstart", grid={"x": values})
+
+
+def test_a_length_takes_the_place_of_the_recipes() -> None:
+    (run,) = plan(SweepConfig(recipe="quickstart", grid={"train.steps": [5]}))
+    assert (run.resolved.recipe.train.steps, run.resolved.recipe.train.minutes) == (5, None)
 
 
 def test_a_file_says_the_same_and_finds_a_recipe_beside_it(tmp_path: Path) -> None:

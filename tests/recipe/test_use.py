@@ -80,6 +80,12 @@ def test_nothing_to_choose_among_is_refused() -> None:
     assert asked.classify([], ["cat"]) == asked.classify([]) == model(by="head").classify([]) == []
 
 
+def test_no_other_language_is_taken_for_one_of_the_two() -> None:
+    for labels in (["cat"], {"cat": "a cat"}, None):
+        with pytest.raises(RecipeError, match="labels are put into sentences in en or zh, not in 'fr'"):
+            model().classify(PIXELS, labels, language="fr")
+
+
 def test_a_picture_is_classified_with_its_text() -> None:
     asked = model(by="head", with_text=True)
     one = asked.classify(PIXELS, texts="it purrs")

@@ -1,11 +1,13 @@
 """Prompts of few shots, and figures of a writer that answers by rules."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests import tiny
 from tests.tasks.oracle import picture
@@ -15,6 +17,7 @@ from tuwen.core.sample import Caption, Question, Sample
 from tuwen.models.generate import Decoding
 from tuwen.models.predictor import Predictor
 from tuwen.models.prompts import Prompt, Writer, Written
+from tuwen.prep.batches import Encoded, collate
 from tuwen.report.examples import Examples
 from tuwen.tasks import Task, TaskContext
 
@@ -142,6 +145,28 @@ def test_training_tells_captions_behind_their_pictures() -> None:
     assert (asked.together.fewest, asked.together.most, asked.together.start) == (2, 4, (tokenizer.bos,))
 
 
+def test_captions_that_are_too_long_are_cut_and_every_text_can_be_read() -> None:
+    """With learned positions there is nothing to read beyond the language model's length."""
+    tokenizer = tiny.tokenizer()
+    asked = task("fast_binding", together=[5, 8])
+    texts = [f"a {kind} " * 60 if number == 2 else f"a {kind}" for number, kind in enumerate(KINDS * 2)]
+    shown = [
+        Sample(str(number), image=picture(number), captions=(Caption(text, "en"),)) for number, text in enumerate(texts)
+    ]
+    rows = [asked.encode(sample, np.random.default_rng(0))[0] for sample in shown]
+    assert sum(rows[2].loss_mask or ()) == tokenizer.max_length
+    assert asked.together is not None
+    seen = predictor()
+    for length in (1, 4):
+        model = tiny.model(language={"kind": "gpt", "width": 24, "depth": 1, "heads": 2}, prefix={"tokens": length})
+        samples = [Encoded(str(n), seen.prepare(picture(n)), {"words": [row]}) for n, row in enumerate(rows)]
+        how = replace(asked.together, picture=length)
+        batch = collate(samples, tokenizer.pad, together={"words": how})
+        with torch.inference_mode():
+            found = model(batch).predictions("words")
+        assert len(found.targets) == sum(sum(row.loss_mask or ()) for row in rows)
+
+
 def test_samples_that_are_not_alike_cannot_be_bound() -> None:
     alone = [Sample(str(n), image=picture(n), captions=(Caption("a", "en"),), label=str(n)) for n in range(4)]
     found = task("fast_binding", shots=[1], ways=[2]).evaluate(predictor(), alone, [], Examples().split("tasks"))
@@ -150,10 +175,14 @@ def test_samples_that_are_not_alike_cannot_be_bound() -> None:
 
 
 def test_prompts_that_are_too_long_are_left_out() -> None:
-    found = task("fast_binding", shots=[1, 5], ways=[5], episodes=4).evaluate(
-        predictor(), SAMPLES, SAMPLES, Examples().split("tasks")
-    )
+    page = Examples().split("tasks")
+    found = task("fast_binding", shots=[1, 5], ways=[5], episodes=4).evaluate(predictor(), SAMPLES, SAMPLES, page)
     assert "5_way_5_shot" not in found
+    (note,) = page.notes
+    assert note.startswith(
+        "not judged, because the prompts are longer than the 81 tokens that the language model reads"
+    )
+    assert ", 5_way_5_shot, 5_way_5_shot_in_words; train with a higher tokenizer.max_length, or" in note
 
 
 def test_questions_are_asked_after_examples(rule: Any) -> None:

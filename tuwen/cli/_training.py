@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 
 
 def load(recipe: str, data: Sequence[str], captions: str | None, sets: Sequence[str]) -> Resolved[Recipe]:
-    """The recipe that a command line asks for."""
+    """The recipe that a command line asks for.
+
+    Of a run, `--data` replaces the whole section `data`: a table or columns of the old data say nothing about the new.
+    """
     from tuwen.data import spec_of
     from tuwen.recipe.schema import data_kind, load_recipe
     from tuwen.recipe.settings import Setting
 
-    wanted = [{"data": spec_of(data, captions, data_kind(recipe))}] if data or captions else []
-    options = [Setting.given(spec, "--data") for spec in wanted]
-    return load_recipe(recipe, options, sets)
+    wanted: list[dict[str, Any]] = [{"data": spec_of(data, captions, data_kind(recipe))}] if data or captions else []
+    if wanted and _is_run(recipe):
+        wanted.insert(0, {"data": None})
+    return load_recipe(recipe, [Setting.given(spec, "--data") for spec in wanted], sets)
 
 
 def train(
@@ -90,8 +94,11 @@ def program() -> str:
 
 def _folder(recipe: str) -> Path:
     """Where a run goes that was not told: the folder of the run that is gone on with, or one named as the recipe."""
+    return Path(recipe) if _is_run(recipe) else Path("runs") / Path(recipe).stem
+
+
+def _is_run(recipe: str) -> bool:
+    """Whether a recipe is that of a run's folder."""
     from tuwen.recipe.library import recipe_names
 
-    if recipe not in recipe_names() and Path(recipe).is_dir():
-        return Path(recipe)
-    return Path("runs") / Path(recipe).stem
+    return recipe not in recipe_names() and Path(recipe).is_dir()

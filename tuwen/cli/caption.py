@@ -17,9 +17,23 @@ def command(
     pictures: Annotated[list[Path], typer.Argument(help="Picture files.")],
     language: Annotated[str, typer.Option(help="Language of the captions: en, zh.")] = "en",
 ) -> None:
-    """Describe pictures in words."""
+    """Describe pictures in words. Exits with 1 where one of them cannot be used; the others are described."""
+    from tuwen.core.errors import SampleError
     from tuwen.recipe.use import load
 
     model = load(run)
-    for picture, caption in zip(pictures, model.caption(list(pictures), language), strict=True):
-        typer.echo(f"{picture}: {caption}" if len(pictures) > 1 else caption)
+    shown, broken = [], {}
+    for number, picture in enumerate(pictures):
+        try:
+            shown.append(model.predictor.prepare(picture))
+        except SampleError as error:
+            broken[number] = error
+    captions = iter(model.caption(shown, language))
+    for number, picture in enumerate(pictures):
+        if number in broken:
+            typer.echo(broken[number], err=True)
+        else:
+            caption = next(captions)
+            typer.echo(f"{picture}: {caption}" if len(pictures) > 1 else caption)
+    if broken:
+        raise typer.Exit(1)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tuwen.cli._options import Captions, Run, Sets
+
+if TYPE_CHECKING:
+    from tuwen.recipe.resolve import Resolved
+    from tuwen.recipe.schema import Recipe
 
 PANEL = "Train"
 
@@ -56,11 +61,11 @@ def command(
     from tuwen.data import spec_of
     from tuwen.recipe.finetune import finetune_recipe
     from tuwen.recipe.library import RUN_RECIPE
-    from tuwen.recipe.schema import load_recipe
 
     folder = out or _beside(run, task)
     if resume and (folder / RUN_RECIPE).exists():
-        resolved = load_recipe(folder, sets=sets or ())
+        given = {"--data": data, "--captions": captions, "--only": only, "--lora": lora, "--no-guard": not guard}
+        resolved = _gone_on_with(folder, run, task, [option for option, value in given.items() if value], sets or [])
     else:
         spec = spec_of(data or [], captions) if data or captions else None
         parts = only or ()
@@ -68,6 +73,31 @@ def command(
     if guard and resolved.recipe.guard is None:
         typer.echo("no guard: the model was trained neither for retrieval nor for classification by texts")
     run_recipe(resolved, folder, resume)
+
+
+def _gone_on_with(folder: Path, run: Path, task: Task, options: Sequence[str], sets: Sequence[str]) -> Resolved[Recipe]:
+    """The recipe of a fine-tuning that goes on, which options cannot make another.
+
+    Raises:
+        RecipeError: options were given that only a new run can follow, or another task or run than its own.
+    """
+    from tuwen.core.errors import RecipeError
+    from tuwen.recipe.schema import load_recipe
+
+    resolved = load_recipe(folder, sets=sets)
+    recipe = resolved.recipe
+    if options:
+        why = f"leave {', '.join(options)} out"
+    elif task.value not in [spec["kind"] for spec in recipe.tasks.values()]:
+        why = f"it learns {', '.join(recipe.tasks)}, not --task {task.value}"
+    elif recipe.start is None or recipe.start.run.resolve() != run.resolve():
+        why = f"it started from {recipe.start.run if recipe.start else 'random weights'}, not from {run}"
+    else:
+        return resolved
+    raise RecipeError(
+        f"--resume: {folder} goes on as it began: {why} (tuwen pretrain {folder} --resume is all that it needs), or "
+        "begin a new run with another --out."
+    )
 
 
 def _beside(run: Path, task: Task) -> Path:

@@ -29,6 +29,7 @@ from tuwen.data._vocabulary import (
     SPLIT,
     SPLIT_NAMES,
     TURNS,
+    language_called,
     language_of,
     unmatched,
 )
@@ -65,7 +66,20 @@ class ColumnsConfig(PartConfig):
         for language, template in templates.items():
             if "{}" not in template:
                 raise ValueError(f"the template for {language!r} has no {{}} where the label goes")
-        return templates
+        return {_code_of(language): template for language, template in templates.items()}
+
+    @field_validator("language")
+    @classmethod
+    def _by_its_code(cls, language: str | None) -> str | None:
+        return None if language is None else _code_of(language)
+
+
+def _code_of(language: str) -> str:
+    code = language_called(language)
+    if code is None:
+        codes = ", ".join(sorted(set(LANGUAGES.values())))
+        raise ValueError(f"no language is called {language!r}; say its code, such as {codes}")
+    return code
 
 
 class TableConfig(ColumnsConfig):
@@ -247,9 +261,14 @@ class Chooser:
         return unmatched(name, QUESTION + ANSWER) is not None
 
     def _guess_captions(self, silent: bool) -> list[str]:
-        """By name; else, where nothing else is said of the pictures, the column of the longest texts."""
+        """By name; else, where nothing else is said of the pictures, the column of the longest texts.
+
+        A column of one text in all rows says nothing of a picture; it is taken only where there is nothing else.
+        """
         wordy = [name for name in self.free if unmatched(name, NEVER) is None and self._is_text(name)]
-        found = [name for name in wordy if unmatched(name, CAPTION) is not None or name.lower() in LANGUAGES]
+        varied = [name for name in wordy if not self._is_constant(name)]
+        wordy = wordy if silent and not varied else varied
+        found = self._called_captions(wordy)
         if not found and silent and wordy:
             found = [max(wordy, key=lambda name: np.mean([len(value) for value in self._values(name)]))]
         self._take(*found)
@@ -259,6 +278,22 @@ class Chooser:
                 f"{self.rows.name}: the captions are in {column} {', '.join(map(repr, found))} (guessed)."
             )
         return found
+
+    def _called_captions(self, names: Sequence[str]) -> list[str]:
+        """Columns called like captions; where the whole name of one says so, only those of which it does."""
+        called = [name for name in names if unmatched(name, CAPTION) is not None or name.lower() in LANGUAGES]
+        whole = [name for name in called if unmatched(name, (*CAPTION, *LANGUAGES)) == 0]
+        if whole and (left := [name for name in called if name not in whole]):
+            self.notes.append(
+                f"{self.rows.name}: {', '.join(map(repr, left))} may be captions, and are not used; "
+                "set `caption_columns` if they are."
+            )
+        return whole or called
+
+    def _is_constant(self, name: str) -> bool:
+        """Whether all rows say the same."""
+        values = self._values(name)
+        return len(values) >= len(self.looked_at) > 1 and len(set(values)) == 1
 
     def _is_text(self, name: str) -> bool:
         """Most values have letters, and are not the names of files."""

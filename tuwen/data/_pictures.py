@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuwen.core.errors import DataError, SampleError
 from tuwen.core.sample import Picture
+from tuwen.data._alike import Alike, folded
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm", ".qoi", ".ico")
 _ENDINGS = ("", ".jpg", ".png", ".jpeg", ".webp")
@@ -67,12 +70,19 @@ class _Tried:
     """What came of a way.
 
     roots: where pictures are. clear: the picture of each name that means one. unclear: those of each that fits several.
+    alike: those of the clear ones that are there in another spelling, or with an ending.
     """
 
     way: _Way
     roots: tuple[str, ...]
     clear: Mapping[str, str]
     unclear: Mapping[str, Sequence[str]]
+    alike: Mapping[str, str]
+
+    @property
+    def exact(self) -> int:
+        """How many names are there just as they are written."""
+        return len(self.clear) - len(self.alike)
 
 
 class PictureFinder:
@@ -80,7 +90,8 @@ class PictureFinder:
 
     The names may be paths from the folder, from the table's own folder, or from one of its subfolders; without their
     ending; with backslashes; or paths of another machine, whose beginning does not count here. `settle` finds out
-    which, once, so that every name is understood in the same way. A name that fits several pictures means none.
+    which, once, so that every name is understood in the same way. A name that is not there may be there in another
+    spelling (`IMG_1.JPG`, `img_1.jpg`), or with another ending. A name that fits several pictures means none.
 
     Args:
         folder: of the pictures.
@@ -94,14 +105,12 @@ class PictureFinder:
         inside = [path for path in inside if Path(path) not in apart]
         self._first = list(dict.fromkeys(map(str, first or (folder,))))
         self._roots = list(dict.fromkeys(self._first + inside[:_MOST_ROOTS]))
-        self._way, self._shared = _Way(), frozenset[str]()
+        self._way, self._shared, self._alike = _Way(), frozenset[str](), Alike(has_picture_suffix)
 
     def is_there(self, text: str) -> bool:
         """Whether a text without a picture's ending names a picture that is there. It asks the disk, often."""
         plausible = 0 < len(text) < 200 and not any(map(str.isspace, text))
-        return plausible and any(
-            os.path.isfile(os.path.join(root, text + ending)) for root in self._roots for ending in _ENDINGS[1:]
-        )
+        return plausible and any(self._alike.pictures(root, "/".join(_parts(text))) for root in self._roots)
 
     def settle(self, names: Sequence[str], table: str) -> list[str]:
         """Find out how the names of a table are meant, by looking for some of them; a sentence for each thing found.
@@ -111,11 +120,11 @@ class PictureFinder:
         """
         some = [names[number] for number in np.unique(np.linspace(0, len(names) - 1, _LOOKED_FOR).astype(int))]
         best = self._try(_Way(), some)
-        if len(best.clear) * 2 <= len(some):
+        if best.exact * 2 <= len(some):
             endings = _ENDINGS[:1] if all(map(looks_like_picture, some)) else _ENDINGS
             ways = [_Way(skipped, end) for skipped in range(max(len(_parts(name)) for name in some)) for end in endings]
             tried = [self._try(way, some) for way in ways]  # the plainest first, and so taken of equals
-            best = max(tried, key=lambda found: (len(set(found.clear.values())), len(found.unclear)))
+            best = max(tried, key=lambda found: (len(set(found.clear.values())), found.exact, len(found.unclear)))
         if not best.clear:
             raise DataError(self._unclear(best, table) if best.unclear else self._nothing_found(some, table))
         self._way, self._roots = best.way, list(best.roots)
@@ -142,20 +151,45 @@ class PictureFinder:
 
     def _try(self, way: _Way, names: Sequence[str]) -> _Tried:
         has = {root: {name for name in names if os.path.isfile(way.path(root, name))} for root in self._roots}
+        missing = set(names).difference(*has.values())
+        for root in self._roots:
+            has[root] |= {name for name in missing if self._alike.pictures(root, way.kept(name))}
         roots = tuple(root for root in self._roots if has[root] and not self._repeats(root, has))
         found = {name: self._files(roots, way, name) for name in names}
         clear = {name: files[0] for name, files in found.items() if len(files) == 1}
-        return _Tried(way, roots, clear, {name: files for name, files in found.items() if len(files) > 1})
+        unclear = {name: files for name, files in found.items() if len(files) > 1}
+        return _Tried(way, roots, clear, unclear, {name: clear[name] for name in clear if name in missing})
 
     def _repeats(self, root: str, has: Mapping[str, set[str]]) -> bool:
         """Whether a folder, of thumbnails perhaps, has names of one that ranks before it, which has as many or more."""
         before = self._first[: self._first.index(root)] if root in self._first else self._first
         return any(has[root] & has[other] and len(has[other]) >= len(has[root]) for other in before)
 
-    @staticmethod
-    def _files(roots: Sequence[str], way: _Way, name: str) -> list[str]:
-        """The files that a name may mean; one that links lead to counts once."""
+    def first_of_each(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """For each name the place of the first that means the same file: `A.jpg` and `a.jpg`, where one of them is."""
+        firsts, together = np.arange(len(names)), defaultdict[str, list[int]](list)
+        for place, name in enumerate(names):
+            together[folded(name)].append(place)
+        for places in together.values():
+            first: dict[tuple[str, ...], int] = {}
+            for place in places if len(places) > 1 else ():
+                files = tuple(self._files(self._roots, self._way, names[place]))
+                firsts[place] = first.setdefault(files, place) if files else place
+        return firsts
+
+    def unnamed(self, pictures: set[str], names: Sequence[str]) -> set[str]:
+        """Those of the pictures, as absolute paths, that none of a table's names may mean."""
+        said = set()
+        for root in map(os.path.abspath, self._roots):
+            for name in names:
+                kept = os.path.normpath(os.path.join(root, self._way.kept(name)))
+                said |= {folded(kept), folded(kept + self._way.ending)}
+        return {path for path in pictures if said.isdisjoint((folded(path), folded(os.path.splitext(path)[0])))}
+
+    def _files(self, roots: Sequence[str], way: _Way, name: str) -> list[str]:
+        """The files that a name may mean, in another spelling where it is not there; one by several links is one."""
         there = [path for path in dict.fromkeys(way.path(root, name) for root in roots) if os.path.isfile(path)]
+        there = there or [path for root in roots for path in self._alike.pictures(root, way.kept(name))]
         return there if len(there) < 2 else list({os.path.realpath(path): path for path in there}.values())
 
     def _said(self, count: int, found: _Tried) -> list[str]:
@@ -164,6 +198,12 @@ class PictureFinder:
             notes.append(f"its pictures are looked for in {', '.join(self._roots)}")
         if way.ending:
             notes.append(f"the names of its pictures lack their ending, {way.ending}")
+        if found.alike:
+            name, file = next(iter(found.alike.items()))
+            notes.append(
+                f"of {count} pictures looked for, {len(found.alike)} are there in another spelling or with an ending "
+                f"({name} is {os.path.basename(file)})"
+            )
         if way.skipped:
             short = all(len(_parts(name)) <= way.skipped + 1 for name in found.clear)
             part = f"what comes before {way.kept(next(iter(found.clear)))} and the like is left out"
@@ -172,7 +212,7 @@ class PictureFinder:
             notes.append(f"{len(self._shared):,} pictures are not used, because several of its paths would mean each")
         if found.unclear:
             notes.append(
-                f"of {count} pictures looked for, {len(found.unclear)} are in several folders, and are not used"
+                f"of {count} pictures looked for, {len(found.unclear)} {_where(found.unclear)}, and are not used"
             )
         if missing := count - len(found.clear) - len(found.unclear):
             notes.append(f"of {count} pictures looked for, {missing} are not there")
@@ -198,8 +238,13 @@ class PictureFinder:
         )
 
 
+def _where(unclear: Mapping[str, Sequence[str]]) -> str:
+    folders = {len({os.path.dirname(file) for file in files}) for files in unclear.values()}
+    return "fit several files" if 1 in folders else "are in several folders"
+
+
 def _parts(name: str) -> list[str]:
-    return re.sub(r"#\d+$", "", name).replace("\\", "/").split("/")
+    return posixpath.normpath(re.sub(r"#\d+$", "", name).replace("\\", "/")).split("/")
 
 
 def name_of(cell: Any) -> str | None:
@@ -207,6 +252,12 @@ def name_of(cell: Any) -> str | None:
     if isinstance(cell, list) and len(cell) == 1:
         return name_of(cell[0])
     return cell.strip() or None if isinstance(cell, str) else None
+
+
+def path_of(cell: Any) -> str | None:
+    """The name of the picture in a cell, in one way of writing it: `./a.jpg` and `a.jpg#0` are `a.jpg`."""
+    name = name_of(cell)
+    return name if name is None or "://" in name else "/".join(_parts(name))
 
 
 def picture_of(cell: Any, finder: PictureFinder | None, where: str) -> Picture:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tuwen.core.errors import SampleError
 from tuwen.core.sample import Caption, Question, Sample
 from tuwen.data._columns import Columns, ColumnsConfig
-from tuwen.data._pictures import PictureFinder, name_of, picture_of
+from tuwen.data._pictures import PictureFinder, path_of, picture_of
 from tuwen.data._text import clean, guess_language, texts
 from tuwen.data._vocabulary import ANSWERING, ASKING, SILENT
 
@@ -75,7 +75,7 @@ class SampleReader:
         picture = picture_of(cell, self.finder, where)
         label = self._label(first)
         sample = Sample(
-            key=name_of(cell) or where,
+            key=path_of(cell) or where,
             image=picture,
             captions=tuple(self._captions(members, label)),
             questions=tuple(question for row in members for question in (*self._questions(row), *self._turns(row))),

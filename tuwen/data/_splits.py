@@ -13,7 +13,7 @@ from tuwen.core.errors import DataError
 from tuwen.data import SPLITS, NotedSplits
 from tuwen.data._columns import Chooser, TableConfig
 from tuwen.data._hashing import share_of
-from tuwen.data._pictures import PictureFinder, name_of
+from tuwen.data._pictures import PictureFinder, path_of
 from tuwen.data._samples import Numbers, RowSource, SampleReader, fill
 from tuwen.data._tables.rows import Rows
 from tuwen.data._text import clean, texts
@@ -56,15 +56,17 @@ def _split(rows: Rows, config: TableConfig, finder: PictureFinder, split: str | 
     chooser = Chooser(rows, config, finder.is_there)
     split_column = chooser.split(config.split_column) if split is None else None
     columns = chooser.columns()
-    names, codes = _coded(rows, columns.image, name_of)
-    notes = [*rows.notes, *chooser.notes, *(finder.settle(names, rows.name) if names else ())]
+    rows, emptied = rows.without_fillers([name for name, _ in columns.captions])
+    names, codes = coded(rows, columns.image, path_of)
+    notes = [*rows.notes, *chooser.notes, *emptied, *(finder.settle(names, rows.name) if names else ())]
+    codes = np.append(finder.first_of_each(names), -1)[codes]
     parts = {split or "train": np.arange(len(rows))}
     if split_column is not None:
         parts, rows, said = _by_column(rows, split_column, codes)
         codes[list(rows.faults)] = -1
         notes += said
     share = config.validation if config.validation is not None else 0.1 if split is None and len(parts) == 1 else 0.0
-    label_names, label_codes = _coded(rows, columns.label, _first_text) if columns.label else ([], None)
+    label_names, label_codes = coded(rows, columns.label, _first_text) if columns.label else ([], None)
     if carve and share and "train" in parts and "validation" not in parts:
         notes += _hold_out(parts, rows, (names, codes), label_codes, share)
     reader = SampleReader(rows, columns, config, finder)
@@ -73,7 +75,7 @@ def _split(rows: Rows, config: TableConfig, finder: PictureFinder, split: str | 
 
 
 def _by_column(rows: Rows, column: str, codes: Numbers) -> tuple[dict[str, Numbers], Rows, list[str]]:
-    values, split_codes = _coded(rows, column, _first_text)
+    values, split_codes = coded(rows, column, _first_text)
     unknown = [value for value in values if value.lower() not in SPLIT_NAMES]
     if unknown:
         raise DataError(
@@ -135,7 +137,7 @@ def _grouped(members: Numbers, images: Numbers, labels: Numbers | None) -> tuple
     return members[order], starts.astype(np.int64)
 
 
-def _coded(rows: Rows, column: str, text_of: Callable[[Any], str | None]) -> tuple[list[str], Numbers]:
+def coded(rows: Rows, column: str, text_of: Callable[[Any], str | None]) -> tuple[list[str], Numbers]:
     """The distinct texts of a column in the order in which they appear, and for each row the number of its text.
 
     -1 stands for rows without a text, and for broken rows.

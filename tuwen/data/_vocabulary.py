@@ -41,7 +41,9 @@ LANGUAGES = {code: code for code in _words("en zh ja ko fr de es ar hi ru pt it 
     "hans": "zh",
     "hant": "zh",
     "英文": "en",
+    "英语": "en",
     "中文": "zh",
+    "汉语": "zh",
     "日文": "ja",
 }
 """How the names of columns tell the language of what is in them."""
@@ -73,6 +75,18 @@ def unmatched(name: str, known: Sequence[str]) -> int | None:
         matched += whole or rest != word
         left += bool(rest) and not whole
     return left if matched else None
+
+
+def language_called(name: str) -> str | None:
+    """The code of a language that someone names: `zh` for `zh-CN`, `Chinese` and `中文`; any other code as it is."""
+    words = re.findall(r"[^\W_]+", name.lower())
+    known = [LANGUAGES[word] for word in words if word in LANGUAGES]
+    known += [code for word, code in LANGUAGES.items() if not word.isascii() and word in name]
+    known += [_LONG_CODES.get(word, word) for word in words[:1] if re.fullmatch("[a-z]{2,3}", word)]
+    return next(iter(known), None)
+
+
+_LONG_CODES = {"eng": "en", "zho": "zh", "chi": "zh", "cmn": "zh"}
 
 
 def language_of(name: str) -> str | None:

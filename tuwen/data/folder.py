@@ -21,9 +21,10 @@ from tuwen.data._columns import TableConfig
 from tuwen.data._pictures import SUFFIXES, PictureFinder, pictures_in
 from tuwen.data._split_folders import has_text, places_of_splits, split_folders
 from tuwen.data._splits import build_splits
-from tuwen.data._tables.encoding import find_encoding
+from tuwen.data._tables.encoding import find_encoding, known_encoding
 from tuwen.data._tables.files import best_known, find_tables, read_table
 from tuwen.data._tables.rows import Rows
+from tuwen.data._unnamed import unnamed_pictures
 from tuwen.data._vocabulary import SPLIT_NAMES
 
 Files = dict[str | None, list[Path]]
@@ -35,7 +36,7 @@ class Config(TableConfig):
 
     path: the folder of pictures.
     captions: the table, as a path from here or from the folder; looked for in the folder where it is left out.
-    encoding: of the table (`gb18030`); else found.
+    encoding: of the table, or of the text files beside the pictures (`gb18030`); else found.
     separator: between the fields of a CSV file; else found.
     """
 
@@ -67,7 +68,7 @@ def build(config: Config, context: Any = None) -> NotedSplits:
         config,
     )
     read = ", ".join(str(part) for parts in files.values() for part in parts)
-    return splits.noted(f"The texts are read from {read}.", *notes)
+    return splits.noted(f"The texts are read from {read}.", *notes, *unnamed_pictures(folder, splits))
 
 
 def _finder(folder: Path, split: str | None, beside: Path) -> PictureFinder:
@@ -158,8 +159,9 @@ def _without_table(folder: Path, config: Config) -> NotedSplits:
         note, column = f"The classes are the names of {len(classes):,} subfolders: {shown}.", "label"
         settings = config.model_copy(update={"image_column": "image", "label_column": "label", "caption_columns": ()})
     tables = {
-        name: (_rows(places.get(name or "", folder), found, column), PictureFinder(places.get(name or "", folder)))
+        name: (_rows(place, found, column, config.encoding), PictureFinder(place))
         for name, found in pictures.items()
+        for place in [places.get(name or "", folder)]
         if found
     }
     return build_splits(tables, settings).noted(*notes, note)
@@ -193,16 +195,32 @@ def _refuse_empty_classes(folder: Path, classes: list[str]) -> None:
         )
 
 
-def _rows(folder: Path, pictures: list[Path], column: str) -> Rows:
-    values = [_beside(folder / picture) if column == "captions" else _class_of(picture) for picture in pictures]
-    kind = pa.list_(pa.string()) if column == "captions" else pa.string()
+def _rows(folder: Path, pictures: list[Path], column: str, encoding: str | None) -> Rows:
+    faults: dict[int, str] = {}
+    values: list[list[str]] | list[str | None]
+    if column == "captions":
+        values, kind = _captions_beside(folder, pictures, encoding, faults), pa.list_(pa.string())
+    else:
+        values, kind = [_class_of(picture) for picture in pictures], pa.string()
     table = pa.table({"image": pa.array([str(picture) for picture in pictures]), column: pa.array(values, kind)})
-    return Rows(folder.name or str(folder), table)
+    return Rows(folder.name or str(folder), table, faults=faults)
 
 
-def _beside(picture: Path) -> list[str]:
-    file = picture.with_suffix(".txt")
-    return file.read_text(encoding=find_encoding(file)[0]).splitlines() if file.is_file() else []
+def _captions_beside(
+    folder: Path, pictures: list[Path], encoding: str | None, faults: dict[int, str]
+) -> list[list[str]]:
+    """The lines of the text file beside each picture. One that cannot be decoded is a fault of its picture."""
+    if encoding is not None:
+        known_encoding(encoding)
+    found: list[list[str]] = []
+    for row, picture in enumerate(pictures):
+        file = (folder / picture).with_suffix(".txt")
+        try:
+            text = file.read_text(encoding=find_encoding(file, encoding)[0]) if file.is_file() else ""
+        except DataError as error:
+            faults[row], text = str(error), ""
+        found.append(text.splitlines())
+    return found
 
 
 def _class_of(picture: Path) -> str | None:

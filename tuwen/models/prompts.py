@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from tuwen.core.errors import DataError, RecipeError
+from tuwen.core.errors import RecipeError
 from tuwen.core.sample import Picture
 from tuwen.language import LanguageModel
 from tuwen.models.generate import Decoding, Ended, generate, never, score, stream
@@ -49,6 +49,8 @@ class Writer:
     def generate(self, prompts: Sequence[Prompt], how: Decoding, stop: Sequence[str] = ()) -> list[Written]:
         """What the model says after each prompt; with `stop`, up to the first of these strings.
 
+        They are sought in all that is said, white space included; that around a text is taken off in the end.
+
         Raises:
             DataError: a prompt is longer than the language model can read.
         """
@@ -56,10 +58,11 @@ class Writer:
         for numbers in self._chunks(prompts):
             with self.predictor.inference():
                 rows = self._embed([prompts[number] for number in numbers])
-                said = generate(self.language, rows, self.tokenizer.eos, how, self._ended(stop))
+                said = generate(self.language, rows, self.tokenizer.eos, how, self._ended(stop), numbers.start)
+            texts = [_until(self.tokenizer.spell(one.ids), stop).strip() for one in said]
             found += [
-                Written(_until(self.tokenizer.decode(one.ids), stop), one.log_probability, len(one.ids), one.whole)
-                for one in said
+                Written(text, one.log_probability, len(one.ids), one.whole)
+                for text, one in zip(texts, said, strict=True)
             ]
         return found
 
@@ -80,11 +83,12 @@ class Writer:
             with self.predictor.inference():
                 step = next(steps, None)
             ids += [said.token for said in step or () if said.token is not None]
-            text = _until(self.tokenizer.decode(ids), stop)
-            safe = len(text) if step is None else len(text) - _held(text, stop)
-            if safe > told:
-                yield text[told:safe]
-                told = safe
+            spelled = _until(self.tokenizer.spell(ids), stop)
+            safe = len(spelled) if step is None else len(spelled) - _held(spelled, stop)
+            text = spelled[:safe].strip()
+            if len(text) > told:
+                yield text[told:]
+                told = len(text)
             if step is None:
                 return
 
@@ -92,16 +96,15 @@ class Writer:
         """How likely each of a prompt's candidates is as what comes next, as a log-probability.
 
         Raises:
-            DataError: a candidate has no token, or a prompt is longer than the language model can read.
+            DataError: a prompt has no candidate, a candidate has no token, or both together are longer than the
+                language model can read.
         """
         texts = [[self.tokenizer.piece(text) for text in own] for own in candidates]
-        if any(not ids for own in texts for ids in own):
-            raise DataError("a candidate has no words that could be scored.")
         found: list[list[float]] = []
         for numbers in self._chunks(prompts):
             with self.predictor.inference():
                 rows = self._embed([prompts[number] for number in numbers])
-                found += score(self.language, rows, [texts[number] for number in numbers])
+                found += score(self.language, rows, [texts[number] for number in numbers], numbers.start)
         return found
 
     def length(self, prompt: Prompt) -> int:
@@ -135,7 +138,7 @@ class Writer:
     def _ended(self, stop: Sequence[str]) -> Ended:
         if not stop:
             return never
-        return lambda ids: any(word in self.tokenizer.decode(ids) for word in stop)
+        return lambda ids: any(word in self.tokenizer.spell(ids) for word in stop)
 
 
 def _until(text: str, stop: Sequence[str]) -> str:

@@ -41,12 +41,24 @@ class Encoded:
 class Together:
     """Samples of a batch that stand one after the other in one text: pictures among words.
 
-    fewest, most: samples of one text. start: the ids that a text begins with.
+    fewest, most: samples of one text, but for texts that are full before. start: the ids that a text begins with.
+    room: positions of one text at most, beside those of its first picture; None for any number.
+    picture: positions of a picture, as many as its prefix has tokens.
     """
 
     fewest: int
     most: int
     start: tuple[int, ...]
+    room: int | None = None
+    picture: int = 1
+
+    def fitting(self, rows: Sequence[Row]) -> int:
+        """How many of the first rows a text has room for; a text has one at least."""
+        if self.room is None:
+            return len(rows)
+        room = self.room + self.picture - len(self.start)
+        ends = accumulate(len(row.ids) + row.ids.count(PICTURE) * (self.picture - 1) for row in rows)
+        return max(1, sum(end <= room for end in ends))
 
 
 def collate(
@@ -63,7 +75,8 @@ def collate(
         packed: streams for a language model. The texts of one picture share a row, each a segment of its own, so that
             the picture's prefix is read once for all of them. Texts without a picture share rows that are as long as
             the longest of them, so that next to nothing is padding.
-        together: streams whose samples stand together in texts; how many in each is drawn from their keys.
+        together: streams whose samples stand together in texts; how many in each is drawn from their keys, and those
+            that a text has no room for begin the next.
 
     Returns:
         A batch whose rows are in the order of the samples (but for packed texts without a picture); rows are padded to
@@ -122,6 +135,7 @@ def _join(samples: Sequence[Encoded], stream: str, pad: int, how: Together) -> T
     slots: list[int] = []
     while rows:
         size = int(rng.integers(how.fewest, how.most + 1))
+        size = how.fitting([row for row, _ in rows[:size]])
         taken, rows = rows[:size], rows[size:]
         slots += [number for row, number in taken for token in row.ids if token == PICTURE]
         groups.append([_one_after_the_other([row for row, _ in taken], how.start)])

@@ -54,7 +54,8 @@ class System:
     @property
     def encoder(self) -> Encoder:
         """How samples become batches."""
-        return Encoder(self.tasks, self.images, self.tokenizer.pad)
+        prefix = self.model.prefix
+        return Encoder(self.tasks, self.images, self.tokenizer.pad, picture=1 if prefix is None else prefix.length)
 
     def loader(self, source: Source | Stream, workers: int, rank: int = 0, world: int = 1) -> Loader:
         """Batches for training."""

@@ -24,12 +24,14 @@ class Encoder:
 
     pad: the token id that fills rows up.
     weights: of those tasks of which a sample is encoded for one at a time, drawn in this proportion; empty for all.
+    picture: positions that a picture takes among the words that a language model reads.
     """
 
     tasks: Mapping[str, Task]
     images: ImagePrep
     pad: int
     weights: Mapping[str, float] = field(default_factory=dict)
+    picture: int = 1
 
     def only(self, names: Iterable[str]) -> Encoder:
         """The same with some of the tasks."""
@@ -74,7 +76,11 @@ class Encoder:
 
     def collate(self, samples: Sequence[Encoded]) -> Batch:
         """Encoded samples as a batch."""
-        together = {self.stream(name): task.together for name, task in self.tasks.items() if task.together is not None}
+        together = {
+            self.stream(name): replace(task.together, picture=self.picture)
+            for name, task in self.tasks.items()
+            if task.together is not None
+        }
         return collate(samples, pad=self.pad, packed=frozenset({WORDS}), together=together)
 
 

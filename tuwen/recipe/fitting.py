@@ -19,6 +19,15 @@ from tuwen.recipe.encoding import Encoder
 from tuwen.recipe.schema import Recipe
 from tuwen.recipe.survey import Survey
 
+_COLUMNS = {
+    "classify": ("label_column=COLUMN",),
+    "tag": ("tags_column=COLUMN",),
+    "vqa": ("question_column=COLUMN", "answer_column=COLUMN"),
+    "caption": ("caption_columns=[COLUMN]",),
+    "retrieve": ("caption_columns=[COLUMN]",),
+}
+"""For kinds of tasks, how a table says where it has what they need."""
+
 
 class Fit:
     """The tasks and objectives of a recipe that find something in its data.
@@ -109,12 +118,19 @@ class Fit:
     def _leave_out(self, room: str, name: str, why: str) -> bool:
         key = f"{room}.{name}"
         if name not in self.whole.optional:
-            raise RecipeError(
-                f"{key}: {why}. {self._had()}. Name the columns of the data that have it, take it out with "
-                f"--set {key}=null, or name {name} under `optional` in the recipe."
-            )
+            others = f"take it out with --set {key}=null, or name {name} under `optional` in the recipe"
+            alone = len(getattr(self.whole, room)) == 1  # without it, there would be nothing to learn
+            remedy = f"{self._columns(room, name)}, {'or give other data' if alone else others}"
+            raise RecipeError(f"{key}: {why}. {self._had()}. {remedy}.")
         self.left_out.append(key)
         return False
+
+    def _columns(self, room: str, name: str) -> str:
+        """How to name the columns that a task needs, for messages."""
+        wanted = _COLUMNS.get(self.whole.tasks[name]["kind"], ()) if room == "tasks" else ()
+        settings = [f"--set data.{column}" for column in wanted if column.partition("=")[0] in self.whole.data]
+        said = f" ({' '.join(settings)})" if settings else ""
+        return f"Name the columns of the data that have it{said}"
 
     def _had(self) -> str:
         """What the samples have, for messages."""

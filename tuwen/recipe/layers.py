@@ -11,6 +11,9 @@ from tuwen.recipe.library import display, find_recipe
 from tuwen.recipe.reading import read_value, read_yaml
 from tuwen.recipe.settings import Setting
 
+LENGTHS = ("steps", "epochs", "minutes")
+"""Settings of `train` that say how long; only one of them can."""
+
 
 def read_file(file: Path, chain: tuple[Path, ...] = ()) -> Setting:
     """A recipe file on top of the recipe that it extends.
@@ -37,7 +40,7 @@ def read_file(file: Path, chain: tuple[Path, ...] = ()) -> Setting:
 
 
 def read_sets(sets: Iterable[str]) -> Setting:
-    """What `--set a.b=c` says, the later on top of the earlier.
+    """What `--set a.b=c` says, the later on top of the earlier; of the lengths of a training, the last alone.
 
     Raises:
         RecipeError: no `=`, an empty key, or a value that is not YAML.
@@ -51,8 +54,17 @@ def read_sets(sets: Iterable[str]) -> Setting:
         settings: Any = read_value(value, f"--set {text}")
         for word in reversed(words):
             settings = {word: settings}
-        layer = Setting.given(settings, "--set").over(layer)
+        layer = alone(Setting.given(settings, "--set")).over(layer)
     return layer
+
+
+def alone(given: Setting) -> Setting:
+    """What was given; where that is a length of the training, in place of any other length below it."""
+    train = given.value.get("train")
+    lengths = train.value.keys() & set(LENGTHS) if train is not None and isinstance(train.value, dict) else set()
+    if not any(train.value[name].value is not None for name in lengths):
+        return given
+    return given.over(Setting.given({"train": dict.fromkeys(LENGTHS)}, given.origin))
 
 
 def _text(file: Path) -> str:

@@ -82,7 +82,9 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     notes += said
     tasks = build_tasks(recipe, tokenizer, vocabulary)
     counts = {name: tuple(often[word] for word in vocabulary[name]) for name, often in found.counts.items()}
-    fit = Fit(recipe, Encoder(tasks, images, tokenizer.pad), build_objectives(recipe, tokenizer, counts), found)
+    alone = 2 * recipe.tokenizer.max_length  # no model says yet how long a picture is: each has a text of its own
+    encoder = Encoder(tasks, images, tokenizer.pad, picture=alone)
+    fit = Fit(recipe, encoder, build_objectives(recipe, tokenizer, counts), found)
     refuse_unseen_labels(recipe, data, found, fit.encoder.tasks)
     if fit.left_out:
         notes += (f"Left out, because the training data has nothing for them: {', '.join(fit.left_out)}.",)

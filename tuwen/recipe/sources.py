@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
 import numpy as np
 
-from tuwen.core.errors import DataError, SampleError
+from tuwen.core.errors import DataError, RecipeError, SampleError
 from tuwen.core.rooms import build_part
 from tuwen.core.sample import Sample, Source, Stream
 from tuwen.data import DataContext
@@ -44,16 +44,27 @@ def build_data(recipe: Recipe) -> Data:
 
     Raises:
         DataError: it cannot be used, or has no split `train`.
+        RecipeError: `evaluate.splits` names one that it does not have.
     """
     splits = build_part("data", recipe.data, DataContext(recipe.seed), "data")
     if "train" not in splits:
         raise DataError(f"data: there is no split `train` to learn from, only {', '.join(splits) or 'none'}.")
+    _check_measured(recipe.evaluate.splits or (), [name for name in splits if name != "train"])
     return Data(
         splits,
         tuple(getattr(splits, "notes", ())),
         tuple(getattr(splits, "labels", ())),
         getattr(splits, "class_texts", {}),
     )
+
+
+def _check_measured(wanted: Sequence[str], there: Sequence[str]) -> None:
+    unknown = [name for name in wanted if name not in there]
+    if unknown:
+        raise RecipeError(
+            f"evaluate.splits: the data has no split {unknown[0]!r} beside train; it has {', '.join(there) or 'none'}. "
+            "Name what it has, or measure on all of them: --set evaluate.splits=null"
+        )
 
 
 def spread(source: Source | Stream) -> Iterator[Outcome]:

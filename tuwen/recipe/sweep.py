@@ -29,6 +29,7 @@ from pydantic import Field, field_validator
 
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
+from tuwen.recipe.layers import alone
 from tuwen.recipe.library import display, find_recipe
 from tuwen.recipe.model_folder import MANIFEST
 from tuwen.recipe.reading import read_yaml, write_value
@@ -64,10 +65,16 @@ class SweepConfig(PartConfig):
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     measure: tuple[str, ...] = ()
 
-    @field_validator("grid")
+    @field_validator("grid", mode="before")
     @classmethod
-    def _not_empty(cls, grid: dict[str, Values]) -> dict[str, Values]:
-        for axis, values in grid.items():
+    def _has_values(cls, grid: Any) -> Any:
+        for axis, values in grid.items() if isinstance(grid, dict) else ():
+            named = isinstance(values, dict) and all(isinstance(place, dict) for place in values.values())
+            if not isinstance(values, list) and not named:
+                raise ValueError(
+                    f"the axis {axis!r} has {write_value(values)}, not several values: write a list, such as [1, 2], "
+                    "or places by name, each with its settings"
+                )
             if not values:
                 raise ValueError(f"the axis {axis!r} has no value; give some, or take it out")
         return grid
@@ -104,7 +111,10 @@ def read_sweep(file: Path) -> SweepConfig:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{file}: cannot be read ({error}); name a sweep's file, or a recipe and --grid.") from None
-    config = resolve(SweepConfig, read_yaml(text, display(file))).recipe
+    given = read_yaml(text, display(file))
+    if not given.value.keys() & {"recipe", "grid"} and given.value.keys() & {"extends", *Recipe.model_fields}:
+        raise RecipeError(f"{file} is a recipe: say what to vary with --grid, such as --grid 'train.steps=[10,20]'")
+    config = resolve(SweepConfig, given).recipe
     recipe = find_recipe(config.recipe, beside=file.parent) if (file.parent / config.recipe).exists() else config.recipe
     return config.model_copy(update={"recipe": str(recipe)})
 
@@ -113,10 +123,11 @@ def plan(config: SweepConfig) -> list[Planned]:
     """Every run of a sweep; all recipes are checked before the first is trained.
 
     Raises:
-        RecipeError: a place of the grid is not a recipe.
+        RecipeError: a place of the grid is not a recipe, or two are the same.
     """
     axes = [list(_places(axis, values)) for axis, values in config.grid.items()]
     runs = []
+    seen: dict[str, str] = {}
     for place in itertools.product(*axes):
         labels = tuple(label for label, _ in place)
         for seed in config.seeds:
@@ -125,6 +136,12 @@ def plan(config: SweepConfig) -> list[Planned]:
             where = f"{', '.join(labels)}"
             resolved = load_recipe(config.recipe, [_setting(key, value, where) for key, value in seeded.items()])
             digest = hashlib.sha256(resolved.to_yaml(origins=False).encode()).hexdigest()[:8]
+            here = f"{where}, seed {seed}"
+            if digest in seen:
+                raise RecipeError(
+                    f"sweep: {here} is the same run as {seen[digest]}: take one out of the grid or the seeds."
+                )
+            seen[digest] = here
             name = re.sub(r"[^\w.=-]+", "_", "-".join(labels))[:80].strip("_")
             runs.append(Planned(f"{name}-seed{seed}-{digest}", labels, seed, resolved))
     return runs
@@ -187,7 +204,7 @@ def _label(value: Any) -> str:
 def _setting(key: str, value: Any, origin: str) -> Setting:
     for word in reversed(key.split(".")):
         value = {word: value}
-    return Setting.given(value, origin)
+    return alone(Setting.given(value, origin))
 
 
 def _read(planned: Planned, run: Path, error: str | None) -> Run:

@@ -79,8 +79,11 @@ class Model:
             texts: what is said of each picture, for a model that classifies a picture together with its text.
 
         Raises:
-            RecipeError: the model was not trained for it, or classifies with texts and there are none, or without.
+            RecipeError: the model was not trained for it, or classifies with texts and there are none, or without, or
+                no label is put into a sentence of that language.
         """
+        if language not in TEMPLATES:
+            raise RecipeError(f"labels are put into sentences in {' or '.join(TEMPLATES)}, not in {language!r}.")
         shown = self._many(pictures)
         own = [texts] if isinstance(texts, str) else texts if texts is None else list(texts)
         if own is not None and len(own) != len(shown):
@@ -188,7 +191,7 @@ def _described(labels: Sequence[str] | Mapping[str, str], language: str) -> dict
     """A text for each label."""
     if isinstance(labels, str):
         raise TypeError(f"labels: give a list of texts to choose among, not the text {labels!r} alone.")
-    template = TEMPLATES.get(language, "{}")
+    template = TEMPLATES[language]
     texts = dict(labels) if isinstance(labels, Mapping) else {label: describe(label, template) for label in labels}
     if not texts:
         raise ValueError("labels: there is nothing to choose among; give texts, or None for the labels of training.")

@@ -93,6 +93,11 @@ class Bound:
         """In how many episodes it was the right word."""
         return sum(said == episode.word for said, episode in zip(self.said, self.episodes, strict=True))
 
+    @property
+    def share(self) -> float:
+        """The same as a share of all episodes."""
+        return self.right / len(self.episodes)
+
     def examples(self, writer: Writer) -> list[PromptExample]:
         """Some of them for the page."""
         wanted, words = [one.word for one in self.episodes], [one.words for one in self.episodes]
@@ -107,7 +112,8 @@ class FastBindingTask(Task):
     def __init__(self, config: Config, context: TaskContext) -> None:
         self.config, self.tokenizer = config, context.tokenizer
         fewest, most = config.together
-        self.together = Together(fewest, max(fewest, most), (self.tokenizer.bos,))
+        room = 2 * self.tokenizer.max_length  # what every language model here reads behind a picture
+        self.together = Together(fewest, max(fewest, most), (self.tokenizer.bos,), room)
 
     def finds(self, sample: Sample) -> bool:
         return sample.image is not None and self._caption(sample) is not None
@@ -117,7 +123,8 @@ class FastBindingTask(Task):
         if caption is None or sample.image is None:
             return []
         before, _, after = self.config.sentences[int(rng.integers(len(self.config.sentences)))].partition(CAPTION)
-        read, said = self.tokenizer.piece(before), self.tokenizer.piece(caption + after)
+        most = self.tokenizer.max_length
+        read, said = self.tokenizer.piece(before)[: most - 1], self.tokenizer.piece(caption + after)[:most]
         return [Row([PICTURE, *read, *said], [False] * (1 + len(read)) + [True] * len(said))]
 
     def evaluate(
@@ -130,23 +137,26 @@ class FastBindingTask(Task):
         writer, grey = Writer(predictor), blank(found[:1], predictor)[0]
         shown: dict[str, Show] = {"": own_picture, "_blind_floor": lambda sample: grey}
         shown |= {"_in_words": self._told} if len(told) == len(found) else {}
-        figures, tallies = self._naming(writer, told) if told else {}, dict[str, Tally]()
+        figures: dict[str, float | None] = self._naming(writer, told) if told else {}
+        tallies: dict[str, Tally] = {}
         for ways, shots in product(self.config.ways, self.config.shots):
             episodes = self._episodes(found, ways, shots)
             if not episodes:
                 continue
             key = f"{ways}_way_{shots}_shot"
             bound = {name: self._bind(writer, episodes, show) for name, show in shown.items()}
-            figures |= {f"{key}{name}": one.right / len(episodes) for name, one in bound.items() if one is not None}
-            seen = bound[""]
-            if seen is not None:
-                tallies[key] = Tally(seen.right, len(episodes), figures[f"{key}_blind_floor"])
+            figures |= {f"{key}{name}": None if one is None else one.share for name, one in bound.items()}
+            seen, unseen = bound[""], bound["_blind_floor"]
+            if seen is not None and unseen is not None:
+                tallies[key] = Tally(seen.right, len(episodes), unseen.share)
                 page.prompts += seen.examples(writer) if shots == 1 else []
         page.tallies["fast_binding"] = tallies
-        return figures | {"chance_floor": 1 / min(self.config.ways), "count": self.config.episodes}
+        page.notes += _left_out([name for name, figure in figures.items() if figure is None], writer)
+        judged = {name: figure for name, figure in figures.items() if figure is not None}
+        return judged | {"chance_floor": 1 / min(self.config.ways), "count": self.config.episodes}
 
-    def _naming(self, writer: Writer, samples: Sequence[Sample]) -> dict[str, float]:
-        """Whether a picture's words come out, alone and behind others."""
+    def _naming(self, writer: Writer, samples: Sequence[Sample]) -> dict[str, float | None]:
+        """Whether a picture's words come out, alone and behind others; None where a prompt is too long."""
         before = self.config.sentences[0].partition(CAPTION)[0]
         after = self.config.sentences[0].partition(CAPTION)[2]
         chosen = samples[: self.config.episodes]
@@ -162,11 +172,12 @@ class FastBindingTask(Task):
         how = Decoding(max_new_tokens=32)
         asked = {"named_alone": alone, "named_in_company": company}
         room = writer.language.max_length - how.max_new_tokens
-        said = {name: prompts for name, prompts in asked.items() if max(map(writer.length, prompts)) <= room}
-        return {
-            name: exact_match([one.text for one in writer.generate(prompts, how, [after] if after else [])], truths)
-            for name, prompts in said.items()
-        }
+        figures: dict[str, float | None] = dict.fromkeys(asked)
+        for name, prompts in asked.items():
+            if max(map(writer.length, prompts)) <= room:
+                said = writer.generate(prompts, how, [after] if after else [])
+                figures[name] = exact_match([one.text for one in said], truths)
+        return figures
 
     def _bind(self, writer: Writer, episodes: Sequence[Episode], show: Show) -> Bound | None:
         """What the model says, of all words that there are; None where a prompt is too long."""
@@ -213,6 +224,18 @@ class FastBindingTask(Task):
 
     def _told(self, sample: Sample) -> str:
         return self._caption(sample) or ""
+
+
+def _left_out(figures: Sequence[str], writer: Writer) -> list[str]:
+    """What to change so that these figures are there, too."""
+    named = ", ".join(name for name in figures if not name.endswith("_floor"))
+    if not named:
+        return []
+    return [
+        f"not judged, because the prompts are longer than the {writer.language.max_length} tokens that the language "
+        f"model reads: {named}; train with a higher tokenizer.max_length, or ask the task for fewer ways, shots, "
+        "repeats or pictures behind"
+    ]
 
 
 def build(config: Config, context: TaskContext) -> FastBindingTask:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,10 @@ SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bar
 # A field of more lines than this is a quote that is not closed, and has swallowed the records after it.
 _MOST_LINES = 200
 _BATCH = 50_000
+_QUOTED, _PLAIN = csv.QUOTE_MINIMAL, csv.QUOTE_NONE
+FILLERS = ("nan", "null", "none", "n/a", "-")
+"""What programs and people write, in any case, into a cell that has no text."""
+
 _PICTURE = re.compile(r"\.(jpe?g|png|webp|gif|bmp|tiff?)(#\d+)?\s*$", re.IGNORECASE)
 
 Record = tuple[int, list[str]]
@@ -39,7 +44,10 @@ def read_delimited(file: Path, encoding: str | None = None, separator: str | Non
         separator = _find_separator(file, encoding)
         if separator != {".csv": ",", ".tsv": "\t"}.get(file.suffix.lower()):
             notes.append(f"{file.name} is separated by {SEPARATORS[separator]}.")
-    records = _records(file, encoding, separator)
+    quoting = _QUOTED if separator != "\t" or _is_quoted(file, encoding) else _PLAIN
+    if quoting == _PLAIN:
+        notes.append(f"{file.name}: its double quotes are plain characters, except around a whole field.")
+    records = _records(file, encoding, separator, quoting)
     first = next(records, None)
     if first is None:
         raise DataError(f"{file}: the file is empty; it needs a line of column names and a line for each text.")
@@ -62,7 +70,7 @@ def _collect(file: Path, records: Iterator[Record], names: list[str], separator:
             if any(field.strip() for field in surplus):
                 faults[row] = (
                     f"{len(fields)} fields where the header names {len(names)}; put texts that contain "
-                    f"{separator!r} in double quotes"
+                    f"{separator!r} in double quotes, and write quotes within them twice"
                 )
             elif len(fields) > 1 and (lost := max(_swallowed(field, separator) for field in fields)):
                 faults[row] = (
@@ -75,25 +83,41 @@ def _collect(file: Path, records: Iterator[Record], names: list[str], separator:
         batches.append(pa.record_batch([pa.array(column, pa.string()) for column in columns], schema))
     if not lines:
         raise DataError(f"{file}: there is a line of column names ({', '.join(names)}) and no line after it.")
-    return Rows(file.name, pa.Table.from_batches(batches), np.array(lines), faults, notes=notes)
+    return Rows(file.name, pa.Table.from_batches(batches), np.array(lines), faults, notes=notes, fillers=FILLERS)
 
 
-def _records(file: Path, encoding: str, separator: str) -> Iterator[Record]:
-    """The records that are not blank.
+def _is_quoted(file: Path, encoding: str) -> bool:
+    """Whether the quotes between tabs are meant as such. Captions in such files have stray ones (5" wide).
 
-    Between tabs, quotes are plain characters unless they embrace a field: captions in such files have stray ones.
+    They are where each is closed before a tab or the end of a line, no field hides records, and the records agree in
+    their number of fields as well as they do without quoting.
+    """
+
+    def disagree(quoting: int) -> int:
+        widths = Counter(len(fields) for _, fields in _records(file, encoding, "\t", quoting))
+        return widths.total() - max(widths.values(), default=0)
+
+    try:
+        hidden = any(_swallowed(f, "\t") for _, fields in _records(file, encoding, "\t", _QUOTED) for f in fields)
+        return not hidden and disagree(_QUOTED) <= disagree(_PLAIN)
+    except DataError:
+        return False
+
+
+def _records(file: Path, encoding: str, separator: str, quoting: int) -> Iterator[Record]:
+    """The records that are not blank. Without quoting, quotes still go that embrace a whole field.
 
     Raises:
         DataError: a field is so long that a quote must have been left open.
     """
-    tabs = separator == "\t"
+    strict = separator == "\t" and quoting == _QUOTED
     with file.open(encoding=encoding, newline="") as opened:
-        reader = csv.reader(opened, delimiter=separator, quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL)
+        reader = csv.reader(opened, delimiter=separator, quoting=quoting, strict=strict)  # type: ignore[arg-type]
         line = 1
         try:
             for fields in reader:
                 if any(fields):
-                    yield line, [_unquoted(field) for field in fields] if tabs else fields
+                    yield line, [_unquoted(field) for field in fields] if quoting == _PLAIN else fields
                 line = reader.line_num + 1
         except csv.Error as error:
             raise DataError(
@@ -135,9 +159,9 @@ def _find_separator(file: Path, encoding: str) -> str:
     """
     best, best_score = None, (0.0, 0)
     errors: list[DataError] = []
-    for separator in SEPARATORS:
+    for separator, quoting in (*((separator, _QUOTED) for separator in SEPARATORS), ("\t", _PLAIN)):
         try:
-            widths = [len(fields) for _, fields in itertools.islice(_records(file, encoding, separator), 50)]
+            widths = [len(fields) for _, fields in itertools.islice(_records(file, encoding, separator, quoting), 50)]
         except DataError as error:
             errors.append(error)
             continue

@@ -27,7 +27,7 @@ def find_encoding(file: Path, given: str | None = None) -> tuple[str, str | None
         DataError: the file is in none of these, or not in the one given.
     """
     if given is not None:
-        if not _decodes(file, _known(given)):
+        if not _decodes(file, known_encoding(given)):
             raise DataError(f"{file}: not {given}, as `encoding` says; leave it out to have the encoding found.")
         return given, None
     with file.open("rb") as opened:
@@ -44,7 +44,12 @@ def find_encoding(file: Path, given: str | None = None) -> tuple[str, str | None
     return _checked(file, "gb18030"), f"{file.name} is not UTF-8 and is read as GB18030 (GBK); else set `encoding`."
 
 
-def _known(name: str) -> str:
+def known_encoding(name: str) -> str:
+    """The name of an encoding as Python writes it.
+
+    Raises:
+        DataError: there is none of this name.
+    """
     try:
         return codecs.lookup(name).name
     except LookupError:

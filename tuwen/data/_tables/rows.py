@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 PICTURE_FIELDS = frozenset({"bytes", "path"})
@@ -23,6 +24,7 @@ class Rows:
     faults: rows that cannot be used, and why.
     classes: the names behind the numbers of a column of classes.
     notes: what was guessed to read it.
+    fillers: whole cells that stand for a missing text, in small letters, where the file has no other way to write it.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Rows:
     faults: Mapping[int, str] = field(default_factory=dict)
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    fillers: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -66,6 +69,19 @@ class Rows:
         if names is not None and isinstance(value, int):
             return names[value] if 0 <= value < len(names) else None
         return value
+
+    def without_fillers(self, columns: Sequence[str]) -> tuple[Rows, list[str]]:
+        """The table with what stands for a missing text taken out of these columns, and a sentence that counts it."""
+        table, notes = self.table, []
+        for name in columns if self.fillers else ():
+            held = table.column(name)
+            missing = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(held)), pa.array(self.fillers))
+            if count := pc.sum(missing).as_py():
+                filled = pc.if_else(missing, pa.scalar(None, held.type), held)
+                table = table.set_column(table.schema.get_field_index(name), name, filled)
+                shown = ", ".join(map(repr, pc.unique(pc.filter(held, missing)).to_pylist()[:5]))
+                notes.append(f"{self.name}: {count:,} cells of column {name!r} are taken for empty: {shown}.")
+        return replace(self, table=table), notes
 
     def where(self, row: int) -> str:
         """Where a row stands, for messages: `captions.csv line 17`."""
