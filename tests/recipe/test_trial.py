@@ -13,7 +13,7 @@ CONTRASTIVE = {"contrastive": {"kind": "contrastive"}}
 def step(pool: str = "mean", freeze: tuple[str, ...] = ()) -> Step:
     """A contrastive one; nothing in its model reads patches."""
     image = {"kind": "vit", "width": 24, "depth": 1, "heads": 2, "patch": 8, "pool": pool}
-    model = tiny.model(image=image, fusion=None, language=None, prefix=None, freeze=freeze)
+    model = tiny.model(image=image, fusion=None, language=None, freeze=freeze)
     return Step(model.train(), {name: tiny.objective(spec) for name, spec in CONTRASTIVE.items()})
 
 

@@ -5,7 +5,6 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,14 +145,6 @@ def test_a_signal_saves_and_the_run_goes_on_later_as_if_nothing_had_been(tmp_pat
     assert signal.getsignal(number) == before
     assert train(tmp_path / "cut", settings(steps=20), step=cut, resume=True).finished
     torch.testing.assert_close(cut.state_dict(), whole.state_dict(), rtol=0, atol=0)
-
-
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """SIGINT raises KeyboardInterrupt, also where the tests were started in a shell's background, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("ctrl_c")
