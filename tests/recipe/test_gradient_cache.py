@@ -154,4 +154,5 @@ def test_where_nothing_is_compared_there_is_nothing_to_embed() -> None:
         own = learner(module, cached)
         own.gradients(parts, totals)
         found.append([p.grad.clone() for p in own.parameters if p.grad is not None])
-    assert found[0] and all(map(torch.equal, *found))
+    assert found[0]
+    assert all(map(torch.equal, *found))

@@ -110,4 +110,4 @@ def _config(
         said["seeds"] = read_value(f"[{seeds}]", "--seeds")
     if measure:
         said["measure"] = list(measure)
-    return validate(SweepConfig, said, "--grid" if grid else sweep)
+    return validate(SweepConfig, said, "" if grid else sweep)

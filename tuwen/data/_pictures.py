@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,8 @@ def pictures_in(folder: Path) -> list[Path]:
     for place, inside, files in os.walk(folder):
         inside[:] = sorted(name for name in inside if not name.startswith((".", "__MACOSX")))
         names = sorted(name for name in files if has_picture_suffix(name) and not name.startswith("."))
-        found += [Path(os.path.relpath(os.path.join(place, name), folder)) for name in names]
+        beneath = Path(os.path.relpath(place, folder))
+        found += [beneath / name for name in names]
     return found
 
 
@@ -167,14 +168,11 @@ class PictureFinder:
 
     def first_of_each(self, names: Sequence[str]) -> NDArray[np.int64]:
         """For each name the place of the first that means the same file: `A.jpg` and `a.jpg`, where one of them is."""
-        firsts, together = np.arange(len(names)), defaultdict[str, list[int]](list)
-        for place, name in enumerate(names):
-            together[folded(name)].append(place)
-        for places in together.values():
-            first: dict[tuple[str, ...], int] = {}
-            for place in places if len(places) > 1 else ():
-                files = tuple(self._files(self._roots, self._way, names[place]))
-                firsts[place] = first.setdefault(files, place) if files else place
+        firsts, spellings = np.arange(len(names)), Counter(map(folded, names))
+        first: dict[tuple[str, ...], int] = {}
+        for place, name in enumerate(names if len(spellings) < len(names) else ()):
+            if spellings[folded(name)] > 1 and (files := self._files(self._roots, self._way, name)):
+                firsts[place] = first.setdefault(tuple(files), place)
         return firsts
 
     def unnamed(self, pictures: set[str], names: Sequence[str]) -> set[str]:

@@ -14,13 +14,15 @@ from tuwen.data._tables.rows import Rows
 
 def unnamed_pictures(folder: Path, splits: Mapping[str, object]) -> list[str]:
     """How many they are, with an example. A name that may mean several pictures names each of them."""
-    pictures = {os.path.abspath(folder / picture): picture for picture in pictures_in(folder)}
+    start = os.path.abspath(folder)
+    pictures = {os.path.join(start, picture): picture for picture in pictures_in(folder)}
     left = set(pictures)
     readers = {id(source.reader): source.reader for source in splits.values() if isinstance(source, RowSource)}
     for reader in readers.values():
-        rows, column = reader.rows, reader.columns.image
-        if reader.finder is not None and isinstance(rows, Rows):
-            left = reader.finder.unnamed(left, coded(rows, column, path_of)[0])
+        assert isinstance(reader.rows, Rows)
+        assert reader.finder is not None
+        names, _ = coded(reader.rows, reader.columns.image, path_of)
+        left = reader.finder.unnamed(left, names) if names else set()  # a table that holds pictures needs no others
     if not left:
         return []
     example = pictures[min(left)]

@@ -77,13 +77,20 @@ def unmatched(name: str, known: Sequence[str]) -> int | None:
     return left if matched else None
 
 
-def language_called(name: str) -> str | None:
-    """The code of a language that someone names: `zh` for `zh-CN`, `Chinese` and `中文`; any other code as it is."""
+def language_called(name: str) -> str:
+    """The code of a language that someone names: `zh` for `zh-CN`, `Chinese` and `中文`; any other code as it is.
+
+    Raises:
+        ValueError: it is neither a name that is known nor a code.
+    """
     words = re.findall(r"[^\W_]+", name.lower())
     known = [LANGUAGES[word] for word in words if word in LANGUAGES]
     known += [code for word, code in LANGUAGES.items() if not word.isascii() and word in name]
     known += [_LONG_CODES.get(word, word) for word in words[:1] if re.fullmatch("[a-z]{2,3}", word)]
-    return next(iter(known), None)
+    if not known:
+        codes = ", ".join(sorted(set(LANGUAGES.values())))
+        raise ValueError(f"no language is called {name!r}; say its code, such as {codes}")
+    return known[0]
 
 
 _LONG_CODES = {"eng": "en", "zho": "zh", "chi": "zh", "cmn": "zh"}

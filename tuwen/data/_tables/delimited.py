@@ -99,7 +99,7 @@ def _is_quoted(file: Path, encoding: str) -> bool:
 
     try:
         hidden = any(_swallowed(f, "\t") for _, fields in _records(file, encoding, "\t", _QUOTED) for f in fields)
-        return not hidden and disagree(_QUOTED) <= disagree(_PLAIN)
+        return not hidden and ((count := disagree(_QUOTED)) == 0 or count <= disagree(_PLAIN))
     except DataError:
         return False
 
