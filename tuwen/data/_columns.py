@@ -255,10 +255,10 @@ class Chooser:
     def _guess_captions(self, silent: bool) -> list[str]:
         """By name; else, where nothing else is said of the pictures, the column of the longest texts.
 
-        A column of one text in all rows says nothing of a picture; it is taken only where there is nothing else.
+        A column of one text in all rows is taken only by its whole name, or where there is nothing else.
         """
         wordy = [name for name in self.free if unmatched(name, NEVER) is None and self._is_text(name)]
-        varied = [name for name in wordy if not self._is_constant(name)]
+        varied = [name for name in wordy if _is_caption(name) or not self._is_constant(name)]
         wordy = wordy if silent and not varied else varied
         found = self._called_captions(wordy)
         if not found and silent and wordy:
@@ -274,7 +274,7 @@ class Chooser:
     def _called_captions(self, names: Sequence[str]) -> list[str]:
         """Columns called like captions; where the whole name of one says so, only those of which it does."""
         called = [name for name in names if unmatched(name, CAPTION) is not None or name.lower() in LANGUAGES]
-        whole = [name for name in called if unmatched(name, (*CAPTION, *LANGUAGES)) == 0]
+        whole = [name for name in called if _is_caption(name)]
         if whole and (left := [name for name in called if name not in whole]):
             self.notes.append(
                 f"{self.rows.name}: {', '.join(map(repr, left))} may be captions, and are not used; "
@@ -300,3 +300,8 @@ class Chooser:
 
     def _listed(self) -> str:
         return ", ".join(map(repr, self.rows.columns[:30])) or "no columns"
+
+
+def _is_caption(name: str) -> bool:
+    """Whether a column's whole name says that captions are in it."""
+    return unmatched(name, (*CAPTION, *LANGUAGES)) == 0
