@@ -22,18 +22,17 @@ def command(
     from tuwen.recipe.use import load
 
     model = load(run)
-    shown, broken = [], {}
+    shown, broken = {}, {}
     for number, picture in enumerate(pictures):
         try:
-            shown.append(model.predictor.prepare(picture))
+            shown[number] = model.predictor.prepare(picture)
         except SampleError as error:
             broken[number] = error
-    captions = iter(model.caption(shown, language))
+    captions = dict(zip(shown, model.caption(list(shown.values()), language), strict=True))
     for number, picture in enumerate(pictures):
         if number in broken:
             typer.echo(broken[number], err=True)
         else:
-            caption = next(captions)
-            typer.echo(f"{picture}: {caption}" if len(pictures) > 1 else caption)
+            typer.echo(f"{picture}: {captions[number]}" if len(pictures) > 1 else captions[number])
     if broken:
         raise typer.Exit(1)

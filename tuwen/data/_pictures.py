@@ -177,12 +177,12 @@ class PictureFinder:
 
     def unnamed(self, pictures: set[str], names: Sequence[str]) -> set[str]:
         """Those of the pictures, as absolute paths, that none of a table's names may mean."""
-        said = set()
-        for root in map(os.path.abspath, self._roots):
-            for name in names:
-                kept = os.path.normpath(os.path.join(root, self._way.kept(name)))
-                said |= {folded(kept), folded(kept + self._way.ending)}
-        return {path for path in pictures if said.isdisjoint((folded(path), folded(os.path.splitext(path)[0])))}
+        kept, roots = [self._way.kept(name) for name in names], [os.path.abspath(root) for root in self._roots]
+        said = {os.path.normpath(os.path.join(root, name)) for root in roots for name in kept}
+        said |= {path + self._way.ending for path in said}
+        left = pictures - said
+        alike = set(map(folded, said)) if left else set()  # most tables name their pictures just as they are
+        return {path for path in left if alike.isdisjoint((folded(path), folded(os.path.splitext(path)[0])))}
 
     def _files(self, roots: Sequence[str], way: _Way, name: str) -> list[str]:
         """The files that a name may mean, in another spelling where it is not there; one by several links is one."""

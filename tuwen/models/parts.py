@@ -57,8 +57,8 @@ def refuse_coarse(parts: Parts) -> None:
     Raises:
         RecipeError: one of the parts has such weights.
     """
-    for name in coarse(parts):
-        raise RecipeError(f"model.{name}: its weights are kept in too few bits to learn: add it to model.freeze.")
+    if found := coarse(parts):
+        raise RecipeError(f"model.{found[0]}: its weights are kept in too few bits to learn: add it to model.freeze.")
 
 
 def coarse(parts: Parts) -> list[str]:

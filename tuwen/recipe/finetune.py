@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from torch import nn
-
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartSpec
 from tuwen.models.lora import linear_layers
-from tuwen.models.parts import coarse, parts_of
+from tuwen.models.parts import Parts, coarse, parts_of
 from tuwen.recipe.layers import read_sets
 from tuwen.recipe.library import RUN_RECIPE
 from tuwen.recipe.resolve import Resolved, resolve
@@ -25,6 +23,7 @@ from tuwen.recipe.run import load_run
 from tuwen.recipe.schema import Recipe
 from tuwen.recipe.settings import Setting
 from tuwen.tasks import WORDS
+from tuwen.train.config import LENGTHS
 
 TaskName = Literal["classify", "vqa", "caption", "retrieve"]
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
@@ -185,9 +184,7 @@ def _check_needs(wanted: Wanted, task: str, model: Settings, run: Path) -> None:
         )
 
 
-def _what_learns(
-    wanted: Wanted, model: Settings, trained: Mapping[str, tuple[nn.Module, ...]], only: Sequence[str], lora: int | None
-) -> Settings:
+def _what_learns(wanted: Wanted, model: Settings, trained: Parts, only: Sequence[str], lora: int | None) -> Settings:
     """The settings of the model that say which parts learn. trained: the parts of the trained model."""
     if only and lora:
         raise RecipeError("--only and --lora: say one of them; adapters are for parts that do not learn otherwise.")
@@ -200,7 +197,7 @@ def _what_learns(
         if unknown:
             raise RecipeError(f"--only {unknown[0]}: this model has no such part; it has {HEAD}, {', '.join(parts)}.")
         return {"freeze": [name for name in parts if name not in learning]}
-    still = coarse(dict(trained))
+    still = coarse(trained)
     if lora:
         fine = [name for name in trained if name in _PARTS and name not in still]
         layered = [name for name in fine if any(map(linear_layers, trained[name]))]
@@ -229,7 +226,7 @@ def _guard(before: Recipe) -> Settings | None:
 
 def _train(before: Settings, given: Settings, whole: bool) -> Settings:
     """How to train: gently where trained weights move, and for a few minutes unless something else is asked for."""
-    long = any(given.get(name) is not None for name in ("steps", "epochs", "minutes"))
-    length = dict.fromkeys(("steps", "epochs", "minutes")) | ({} if long else {"minutes": MINUTES})
+    long = any(given.get(name) is not None for name in LENGTHS)
+    length = dict.fromkeys(LENGTHS) | ({} if long else {"minutes": MINUTES})
     rate = before["learning_rate"] * (WHOLE_RATE if whole else 1)
     return {**length, "learning_rate": given.get("learning_rate", rate), "hold": given.get("hold", 0.0)}

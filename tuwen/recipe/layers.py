@@ -10,9 +10,7 @@ from tuwen.core.errors import RecipeError
 from tuwen.recipe.library import display, find_recipe
 from tuwen.recipe.reading import read_value, read_yaml
 from tuwen.recipe.settings import Setting
-
-LENGTHS = ("steps", "epochs", "minutes")
-"""Settings of `train` that say how long; only one of them can."""
+from tuwen.train.config import LENGTHS
 
 
 def read_file(file: Path, chain: tuple[Path, ...] = ()) -> Setting:

@@ -10,6 +10,9 @@ from tuwen.core.rooms import PartConfig, PartOf, PartSpec
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
+LENGTHS = ("steps", "epochs", "minutes")
+"""The settings that say how long; only one of them can."""
+
 
 class TrainConfig(PartConfig):
     """Settings of `fit`. Say how long with exactly one of `steps`, `epochs` and `minutes`.
@@ -70,7 +73,7 @@ class TrainConfig(PartConfig):
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainConfig:
-        given = [name for name in ("steps", "epochs", "minutes") if getattr(self, name) is not None]
+        given = [name for name in LENGTHS if getattr(self, name) is not None]
         if len(given) != 1:
             said = " and ".join(given) or "none of them"
             raise ValueError(f"say how long to train with exactly one of steps, epochs and minutes (there is {said})")

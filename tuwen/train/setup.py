@@ -13,7 +13,7 @@ import torch
 from tuwen.core.errors import CheckpointError, DataError
 from tuwen.prep.loader import Loader
 from tuwen.train.checkpoints import Checkpoints, Saved, write_whole
-from tuwen.train.config import TrainConfig
+from tuwen.train.config import LENGTHS, TrainConfig
 from tuwen.train.events import Listener
 from tuwen.train.journey import Journey
 from tuwen.train.machine import cannot_compile, choose_precision
@@ -21,7 +21,7 @@ from tuwen.train.pace import GUESS
 from tuwen.train.plan import Plan
 from tuwen.train.processes import Team
 
-FREE = {"steps", "epochs", "minutes", "workers", "save_every_steps", "save_every_seconds", "keep", "log_every"}
+FREE = {*LENGTHS, "workers", "save_every_steps", "save_every_seconds", "keep", "log_every"}
 """Settings that may change in a resumption: how long to train, and what has no part in the weights."""
 
 
@@ -67,7 +67,7 @@ def resumed(saved: Saved, run: Path, config: TrainConfig, loader: Loader, say: L
     """The state of a run at its checkpoint, with the plan as it was recorded last."""
     journey = Journey.from_json(saved.state)
     journey.plan = read_plan(run, journey.plan)
-    if any(saved.state["config"][name] != getattr(config, name) for name in ("steps", "epochs", "minutes")):
+    if any(saved.state["config"][name] != getattr(config, name) for name in LENGTHS):
         total = planned_steps(config, loader)
         if total is None and config.minutes is not None:
             total = round(60 * config.minutes * journey.step / journey.seconds)

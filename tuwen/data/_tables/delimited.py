@@ -92,16 +92,21 @@ def _is_quoted(file: Path, encoding: str) -> bool:
     They are where each is closed before a tab or the end of a line, no field hides records, and the records agree in
     their number of fields as well as they do without quoting.
     """
-
-    def disagree(quoting: int) -> int:
-        widths = Counter(len(fields) for _, fields in _records(file, encoding, "\t", quoting))
-        return widths.total() - max(widths.values(), default=0)
-
+    widths = Counter[int]()
     try:
-        hidden = any(_swallowed(f, "\t") for _, fields in _records(file, encoding, "\t", _QUOTED) for f in fields)
-        return not hidden and ((count := disagree(_QUOTED)) == 0 or count <= disagree(_PLAIN))
+        for _, fields in _records(file, encoding, "\t", _QUOTED):
+            if any(_swallowed(field, "\t") for field in fields):
+                return False
+            widths[len(fields)] += 1
+        odd = _odd(widths)
+        return not odd or odd <= _odd(Counter(len(fields) for _, fields in _records(file, encoding, "\t", _PLAIN)))
     except DataError:
         return False
+
+
+def _odd(widths: Counter[int]) -> int:
+    """How many records have another number of fields than most."""
+    return widths.total() - max(widths.values(), default=0)
 
 
 def _records(file: Path, encoding: str, separator: str, quoting: int) -> Iterator[Record]:
