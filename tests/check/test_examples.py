@@ -66,6 +66,20 @@ def test_an_example_says_what_its_sample_says(looked: Looked) -> None:
     assert whole in [caption.text for caption in samples[text.key].captions]
 
 
+def test_words_that_tell_what_they_name_carry_a_loss() -> None:
+    _, data, found, batch = look()
+    text, example = batch.texts["vqa"], found["vqa"]
+    assert text.phrases is not None
+    assert example.positions == int((text.phrases.of > 0).sum())
+    assert example.trained_by == ("answering", "grounding")
+    assert not example.drawn
+    (sample,) = (data.train[number] for number in range(40) if data.train[number].key == example.key)  # type: ignore[index]
+    naming = {question.text[phrase.start : phrase.stop] for question in sample.questions for phrase in question.phrases}
+    said = [piece.text for piece in example.pieces if piece.loss]
+    assert said
+    assert set(said) <= naming
+
+
 def test_positions_and_rows_add_up_to_those_of_the_batch(looked: Looked) -> None:
     _, _, found, batch = looked
     packed = batch.texts["words"]

@@ -1,5 +1,6 @@
 """Whatever stands in `fusion` joins each text with the picture that it is given, and with no other."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -98,3 +99,8 @@ def test_every_weight_learns(fusion: Fusion) -> None:
 @pytest.mark.parametrize("kind", names(ROOM))
 def test_saved_weights_are_all_of_it(kind: str) -> None:
     assert_saved_weights_are_all_of_it(ROOM, kind, CONTEXT, outputs)
+
+
+def test_a_vector_for_each_word_is_promised_by_those_that_give_one(fusion: Fusion) -> None:
+    of_words = getattr(sys.modules[type(fusion).__module__], "OF_WORDS", False)
+    assert of_words == (fusion(IMAGE, TEXT).tokens.shape[1] == TEXT.tokens.shape[1])

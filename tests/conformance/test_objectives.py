@@ -8,7 +8,7 @@ import torch
 
 from tests import tiny
 from tests.conformance.checks import CLOSE, settings
-from tuwen.core.batch import Batch, TextBatch
+from tuwen.core.batch import Batch, Phrases, TextBatch
 from tuwen.core.loss import Loss
 from tuwen.core.rooms import names
 from tuwen.models.model import VisionLanguageModel
@@ -32,7 +32,7 @@ def batch(objective: Objective[Any]) -> Batch:
     made = tiny.batch(TEXTS, target=[0, 1, None, 3])
     text = made.texts["retrieve"]
     loss_mask = text.attention_mask & (torch.arange(text.ids.shape[1]) > 1)
-    whole = replace(text, loss_mask=loss_mask, target=torch.tensor([0, 1, -100, 1, 0, 1, 0, 1]))
+    whole = replace(text, loss_mask=loss_mask, target=torch.tensor([0, 1, -100, 1, 0, 1, 0, 1]), phrases=phrases(text))
     streams = {getattr(term.config, "stream", None) for term in terms(objective)} - {None}
     assert made.pixels is not None
     return replace(
@@ -41,6 +41,15 @@ def batch(objective: Objective[Any]) -> Batch:
         tags=torch.tensor([[1, 0, 1], [0, 0, 1], [-100, -100, -100], [1, 1, -100]]),
         views=made.pixels.flip(2),
     )
+
+
+def phrases(text: TextBatch) -> Phrases:
+    """The first word of every text names a thing, and in every other text the rest of the words two."""
+    place = torch.arange(text.ids.shape[1])
+    of = (place == 1) + 2 * ((place > 1) & text.attention_mask & (torch.arange(len(text.ids)) % 2 == 0)[:, None])
+    number = torch.stack([torch.ones(len(of), dtype=torch.int64), torch.where(of.amax(1) == 2, 2, -1)], 1)
+    box = torch.tensor([0.1, 0.2, 0.5, 0.4]) + torch.linspace(0, 0.3, len(of))[:, None]
+    return Phrases(of, number, torch.stack([box, torch.zeros_like(box)], 1))
 
 
 def model(objective: Objective[Any]) -> VisionLanguageModel:
@@ -134,6 +143,7 @@ def wider(text: TextBatch, by: int) -> TextBatch:
         ids=pad(text.ids, (0, by), value=tiny.tokenizer().pad),
         segments=pad(text.segments, (0, by)),
         loss_mask=None if text.loss_mask is None else pad(text.loss_mask, (0, by)),
+        phrases=None if text.phrases is None else replace(text.phrases, of=pad(text.phrases.of, (0, by))),
     )
 
 
@@ -148,12 +158,14 @@ def reordered(made: Batch, order: list[int]) -> Batch:
     def change(text: TextBatch) -> TextBatch:
         assert text.loss_mask is not None
         assert text.target is not None
+        assert text.phrases is not None
         return replace(
             text,
             ids=text.ids[rows],
             segments=text.segments[rows],
             loss_mask=text.loss_mask[rows],
             target=text.target[rows],
+            phrases=text.phrases.map(lambda tensor: tensor[rows]),
         )
 
     texts = {name: change(text) for name, text in made.texts.items()}

@@ -187,12 +187,12 @@ def test_questions_in_words() -> None:
         "relation", "horizontal", "left", Reference(colour="red", shape="circle"), Reference(texture="dotted")
     )
     rng = Random(0)
-    english = {LANGUAGES["en"].question(rng, query) for _ in range(20)}
+    english = {LANGUAGES["en"].question(rng, query)[0] for _ in range(20)}
     assert english == {
         "Is the red circle left or right of the dotted object?",
         "Which side of the dotted object is the red circle on?",
     }
-    chinese = {LANGUAGES["zh"].question(rng, query) for _ in range(20)}
+    chinese = {LANGUAGES["zh"].question(rng, query)[0] for _ in range(20)}
     assert chinese == {"红色的圆形在波点物体的左边还是右边？", "红色的圆形在波点物体的哪一侧？"}
     assert [LANGUAGES["zh"].answer(answer) for answer in ("yes", "no", "3", "red", "star", "small", "outlined")] == [
         "是", "否", "3", "红色", "五角星", "小", "空心",

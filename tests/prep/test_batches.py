@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tuwen.core.batch import PICTURE, Batch, Row, TextBatch
+from tuwen.core.batch import PICTURE, Batch, Row, RowPhrases, TextBatch
 from tuwen.core.errors import DataError
 from tuwen.prep.batches import IGNORE, Encoded, Together, collate
 
@@ -124,15 +124,33 @@ def test_tags_and_views() -> None:
         collate([tagged, Encoded("b", PIXELS)], PAD)
 
 
+def test_phrases_that_name_things() -> None:
+    """The second row has no phrase, and the second phrase of the third no token: the text was cut before it."""
+    one, two = (0.25, 0.25, 0.5, 0.75), (0.0, 0.5, 1.0, 1.0)
+    rows = [
+        Row([1, 2, 3], phrases=RowPhrases([0, 2, 1], ((one, two), (two,)))),
+        Row([4]),
+        Row([5, 6], phrases=RowPhrases([0, 1], ((), (one,)))),
+    ]
+    phrases = collate([sample("a", *rows)], PAD).texts["words"].phrases
+    assert phrases is not None
+    assert phrases.of.tolist() == [[0, 2, 1], [0, 0, 0], [0, 1, 0]]
+    assert phrases.number.tolist() == [[2, 1], [-1, -1], [0, -1]]
+    assert phrases.box.tolist() == [[[0.0] * 4, list(two)], [[0.0] * 4] * 2, [[0.0] * 4] * 2]
+    assert collate([sample("a", Row([4]))], PAD).texts["words"].phrases is None
+
+
 def test_a_batch_moves_as_a_whole() -> None:
-    rows = [Row([1, 2], [False, True], target=1)]
+    rows = [Row([1, 2], [False, True], target=1, phrases=RowPhrases([1, 0], ((),)))]
     batch = collate([sample("a", *rows, target=2)], PAD).to("meta")
     assert isinstance(batch, Batch)
     text = batch.texts["words"]
     assert isinstance(text, TextBatch)
     assert text.rows_per_image == 1
     assert batch.keys == ("a",)
+    assert text.phrases is not None
     tensors = [batch.pixels, batch.target, text.ids, text.segments, text.image, text.loss_mask, text.target]
+    tensors += [text.phrases.of, text.phrases.number, text.phrases.box]
     assert all(tensor is not None and tensor.device.type == "meta" for tensor in tensors)
 
 

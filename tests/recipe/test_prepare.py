@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pytest
 
+from tuwen.core.errors import RecipeError
 from tuwen.core.sample import Sample
 from tuwen.prep.batches import IGNORE
 from tuwen.recipe.prepare import Prepared, prepare
 from tuwen.recipe.schema import load_recipe
-from tuwen.recipe.sources import Data
+from tuwen.recipe.sources import Data, build_data
 
 PICTURE = np.zeros((32, 32, 3), np.uint8)
 SETS = ("data={kind: scenes}", "image.size=32", "train.batch_size=4", "tokenizer.vocab_size=300")
@@ -51,3 +52,26 @@ def test_texts_describe_all_labels_or_none(met: str) -> None:
     else:
         assert [name for name in found.vocabulary if name.startswith("text:")] == []
         assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (["image.augment=crop"], "image.augment may move what pictures show, and boxes do not move along"),
+        (["image.flip=true", "image.rotate=5"], "image.flip and image.rotate may move"),
+        (["model.fusion={kind: add}"], "the fusion add has no vector for each word of a text; take one like cross_att"),
+    ],
+)
+def test_grounding_is_refused_or_left_out_where_it_would_learn_what_is_not_so(changes: list[str], why: str) -> None:
+    sets = ["data.size=32", "image.size=32", "data.train_scenes=40", "data.test_scenes=8", "tokenizer.vocab_size=300"]
+    recipe = load_recipe("quickstart", sets=[*sets, *changes]).recipe
+    found = prepare(recipe, build_data(recipe))
+    assert [note for note in found.notes if note.startswith(f"Left out objectives.grounding: {why}")]
+    assert "grounding" not in found.recipe.objectives
+    with pytest.raises(RecipeError, match=rf"^objectives\.grounding: {why}.* take it out with --set objectives\.grou"):
+        prepare(recipe.model_copy(update={"optional": ()}), build_data(recipe))
+
+
+def test_phrases_are_learned_from_where_nothing_moves() -> None:
+    recipe = load_recipe("quickstart", sets=["data.train_scenes=40", "data.test_scenes=8"]).recipe
+    assert "grounding" in prepare(recipe, build_data(recipe)).trained_by["vqa"]

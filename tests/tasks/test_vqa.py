@@ -6,7 +6,7 @@ import pytest
 from tests import tiny
 from tests.tasks.oracle import Oracle, context, scene, text_of
 from tuwen.core.rooms import build_part
-from tuwen.core.sample import Question, Sample
+from tuwen.core.sample import Phrase, Question, Sample
 from tuwen.prep.batches import IGNORE
 from tuwen.report.examples import SplitExamples, Tally
 from tuwen.tasks import WORDS
@@ -46,6 +46,25 @@ def test_by_a_head_the_question_is_read_and_the_answer_is_a_class() -> None:
         ("<bos> what?<eos>", IGNORE),
     }
     assert task(by="head").stream is None
+
+
+def test_each_token_of_a_question_belongs_to_its_innermost_phrase() -> None:
+    text = "红色物体左边的 heart?"
+    inner, outer = Phrase(0, 4, ((0.1, 0.1, 0.2, 0.2),)), Phrase(0, len(text) - 1)
+    for phrases in ((inner, outer), (outer, inner)):
+        (row,) = task(by="head", questions=1).encode(
+            scene(1, questions=(Question(text, "one", phrases=phrases),)), np.random.default_rng(0)
+        )
+        assert row.phrases is not None
+        words = {
+            number: text_of([id for id, of in zip(row.ids, row.phrases.of, strict=True) if of == number])
+            for number in (0, 1, 2)
+        }
+        first, second = (1, 2) if phrases[0] is inner else (2, 1)
+        assert words[0] == "<bos>?<eos>"
+        assert words[first].strip() == "红色物体"
+        assert words[second] == "左边的 heart"
+        assert row.phrases.boxes == tuple(phrase.boxes for phrase in phrases)
 
 
 def test_questions_are_chosen_evenly_and_as_many_as_asked_for() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor
 from tuwen.core.batch import PICTURE, Batch, Row, TextBatch
 from tuwen.core.sample import Sample
 from tuwen.models.predictor import Predictor
+from tuwen.objectives import Term
+from tuwen.objectives.grounding import Grounding
 from tuwen.objectives.masked_lm import MaskedLM
 from tuwen.prep.batches import IGNORE, Together
 from tuwen.prep.tokens import Tokenizer
@@ -30,7 +33,7 @@ BLANK = "␣"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some tokens as text. loss: whether predicting them carries a loss."""
+    """Some tokens as text. loss: whether they carry one: they are predicted, or something is to be told of them."""
 
     text: str
     loss: bool
@@ -117,8 +120,9 @@ class _Text:
 
 def _example(name: str, task: _Noted, system: System, batch: Batch, trained_by: tuple[str, ...]) -> Example:
     stream = task.stream or name
-    drawn = _drawn(system, batch, stream, trained_by)
-    texts = list(_texts(batch.texts[stream], drawn)) if stream in batch.texts else []
+    terms = _terms(system, stream, trained_by)
+    drawn = any(isinstance(term, MaskedLM) for term in terms)
+    texts = list(_texts(batch.texts[stream], _chosen(system, batch, terms))) if stream in batch.texts else []
     found = _own(task.rows, texts) if task.together is None else _joined(task.rows, texts, task.together)
     if not found:
         return _of_picture(task, system, batch, stream, trained_by)
@@ -131,30 +135,41 @@ def _example(name: str, task: _Noted, system: System, batch: Batch, trained_by: 
         trained_by=trained_by,
         rows=len(found),
         positions=sum(sum(text.loss) for _, text in found),
-        drawn=drawn is not None,
+        drawn=drawn,
     )
 
 
-def _drawn(system: System, batch: Batch, stream: str, trained_by: Sequence[str]) -> Tensor | None:
-    """bool `[R, L]`: tokens of a stream as an objective may draw them to be guessed; None where none draws."""
+def _terms(system: System, stream: str, trained_by: Sequence[str]) -> list[Term[Any]]:
+    """What reads a stream, of some objectives."""
     objectives = build_objectives(system.recipe, system.tokenizer, system.counts)
-    terms = [term for name in trained_by for _, term in objectives[name].terms(name).values()]
-    masking = next((term for term in terms if isinstance(term, MaskedLM) and term.config.stream == stream), None)
-    if masking is None:
-        return None
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(system.recipe.seed)
-        return masking.choose(batch.texts[stream])
+    terms = (term for name in trained_by for _, term in objectives[name].terms(name).values())
+    return [term for term in terms if getattr(term.config, "stream", None) == stream]
 
 
-def _texts(text: TextBatch, drawn: Tensor | None) -> Iterator[_Text]:
+def _chosen(system: System, batch: Batch, terms: Sequence[Term[Any]]) -> Tensor | None:
+    """bool `[R, L]`: tokens of a stream that an objective draws to be guessed, or that are to tell what they name.
+
+    None where no objective chooses.
+    """
+    for term in terms:
+        text = batch.texts[term.config.stream]
+        if isinstance(term, MaskedLM):
+            with torch.random.fork_rng(devices=()):
+                torch.manual_seed(system.recipe.seed)
+                return term.choose(text)
+        if isinstance(term, Grounding) and text.phrases is not None:
+            return text.phrases.of > 0
+    return None
+
+
+def _texts(text: TextBatch, chosen: Tensor | None) -> Iterator[_Text]:
     """Each text of a stream, packed or not."""
     masks = torch.zeros_like(text.ids, dtype=torch.bool) if text.loss_mask is None else text.loss_mask
     for row, segments in enumerate(text.segments):
         for segment in range(1, int(segments.max()) + 1):
             here = segments == segment
             ids, own = tuple(text.ids[row, here].tolist()), tuple(masks[row, here].tolist())
-            loss = own if drawn is None else tuple(drawn[row, here].tolist())
+            loss = own if chosen is None else tuple(chosen[row, here].tolist())
             yield _Text(ids, own, loss, None if text.target is None else int(text.target[row]))
 
 

@@ -9,8 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tuwen.core.sample import Rectangle
+
 PICTURE = -1
 """Stands among the ids of a row for a picture, whose prefix a language model reads there."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowPhrases:
+    """Which tokens of a row name things, and where these are.
+
+    of: for each token the number of its phrase, from 1; 0 where it has none. boxes: of each phrase, its things.
+    """
+
+    of: list[int]
+    boxes: tuple[tuple[Rectangle, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +33,31 @@ class Row:
     ids: token ids, special tokens included.
     loss_mask: for each id, whether predicting it carries a loss; None where the row is only read.
     target: the class that a head should give for the row; None where no head reads it.
+    phrases: those of its words that name things of the picture; None where that is not known.
     """
 
     ids: list[int]
     loss_mask: list[bool] | None = None
     target: int | None = None
+    phrases: RowPhrases | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Which tokens name things of the picture. Shapes: R rows, L tokens, K phrases of a row at most.
+
+    of: `[R, L]` int64, the number of each token's phrase, from 1; 0 where it has none.
+    number: `[R, K]` int64, how many things each phrase names; -1 where a row has no such phrase.
+    box: `[R, K, 4]` float32 `(x0, y0, x1, y1)` of the thing, as fractions of the picture, where it names one; else 0.
+    """
+
+    of: Tensor
+    number: Tensor
+    box: Tensor
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Phrases:
+        """The same with each tensor changed."""
+        return Phrases(change(self.of), change(self.number), change(self.box))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +72,7 @@ class TextBatch:
     rows_per_image: K where every picture of the batch has exactly K rows, in the pictures' order (R = P·K); else None.
     slots: `[S]` int64, the picture of each `PICTURE` among the ids, in reading order; None where pictures stand before
         their texts and not among them (then `image` is their picture).
+    phrases: which tokens name things of the picture, or None.
     """
 
     ids: Tensor
@@ -48,6 +82,7 @@ class TextBatch:
     target: Tensor | None = None
     rows_per_image: int | None = None
     slots: Tensor | None = None
+    phrases: Phrases | None = None
 
     @property
     def attention_mask(self) -> Tensor:
@@ -66,7 +101,7 @@ class TextBatch:
         tensors = ("ids", "segments", "image", "loss_mask", "target", "slots")
         named = ((name, getattr(self, name)) for name in tensors)
         changed: dict[str, Any] = {name: None if value is None else change(value) for name, value in named}
-        return replace(self, **changed)
+        return replace(self, **changed, phrases=self.phrases and self.phrases.map(change))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,22 @@ Picture = NDArray[np.uint8] | bytes | Path
 """A decoded picture `[H, W, 3]` in RGB, an encoded file's bytes, or a file's path."""
 
 
+Rectangle = tuple[float, float, float, float]
+"""`(x0, y0, x1, y1)` as fractions of the picture's width and height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """The words `text[start:stop]`, and where all things are that they name: none where nothing in the picture fits.
+
+    A phrase may stand in another; their common words belong to the inner one.
+    """
+
+    start: int
+    stop: int
+    boxes: tuple[Rectangle, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Caption:
     """A text about the picture, or a text by itself where the sample has no picture.
@@ -33,12 +49,17 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question about the picture with its answer; `kind` groups questions in reports (count, colour, ...)."""
+    """A question about the picture with its answer; `kind` groups questions in reports (count, colour, ...).
+
+    `phrases` are those of its words that name things of the picture, where that is known. What is asked compares all
+    others with the first of them.
+    """
 
     text: str
     answer: str
     kind: str = "other"
     language: str = "und"
+    phrases: tuple[Phrase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +73,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where a phrase's thing is: `(x0, y0, x1, y1)` as fractions of the picture's width and height."""
+    """Where a phrase's thing is."""
 
-    xyxy: tuple[float, float, float, float]
+    xyxy: Rectangle
     phrase: str
 
 

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from tuwen.core.rooms import PartConfig
-from tuwen.core.sample import Box, Caption, Choice, Question, Sample
+from tuwen.core.sample import Box, Caption, Choice, Phrase, Question, Rectangle, Sample
 from tuwen.data import NotedSplits
 from tuwen.data._scenes.chinese import CHINESE
 from tuwen.data._scenes.english import ENGLISH
 from tuwen.data._scenes.foils import brief, foils
-from tuwen.data._scenes.language import Language
+from tuwen.data._scenes.language import Language, Mentions
 from tuwen.data._scenes.questions import Query, queries
 from tuwen.data._scenes.render import Renderer
 from tuwen.data._scenes.shapes import box
@@ -74,6 +74,7 @@ class Config(PartConfig):
     paraphrases: further captions of a scene, in each language.
     brief: share of these that tell only some attributes: `a circle`, `a red circle`, as the texts of classes do.
     questions: questions about a scene, the same ones in each language.
+    phrases: whether questions say which of their words name things, and where these are.
     foils: texts of which one word is false, beside a brief true one, in each language.
     train_scenes, test_scenes: how many scenes `train` has, and `test` and `held_out` each.
     """
@@ -87,6 +88,7 @@ class Config(PartConfig):
     paraphrases: int = Field(1, ge=0, le=16)
     brief: float = Field(0.25, ge=0, le=1)
     questions: int = Field(2, ge=0, le=16)
+    phrases: bool = False
     foils: int = Field(0, ge=0, le=8)
     train_scenes: int = Field(1_000_000, ge=1, lt=2**40)
     test_scenes: int = Field(2_000, ge=1, lt=2**40)
@@ -180,11 +182,12 @@ class Scenes:
 
     def _questions(self, rng: Random, things: tuple[Thing, ...]) -> tuple[Question, ...]:
         asked = queries(rng, things, self.held_out_pairs, self.config.questions)
-        return tuple(
-            Question(language.question(rng, query), language.answer(query.answer), query.kind, language.code)
-            for query in asked
-            for language in self._languages
-        )
+        return tuple(self._question(rng, query, language, things) for query in asked for language in self._languages)
+
+    def _question(self, rng: Random, query: Query, language: Language, things: tuple[Thing, ...]) -> Question:
+        text, mentions = language.question(rng, query)
+        phrases = _phrases(query, mentions, things) if self.config.phrases else ()
+        return Question(text, language.answer(query.answer), query.kind, language.code, phrases)
 
     def _choices(self, rng: Random, things: tuple[Thing, ...]) -> tuple[Choice, ...]:
         if not self.config.foils:
@@ -200,10 +203,22 @@ class Scenes:
         texture = self.config.describe_texture
         boxes = []
         for thing in things:
-            xyxy = box(thing.attributes.shape, thing.x, thing.y, thing.radius, thing.angle)
             for language in self._languages:
-                boxes.append(Box(xyxy, language.caption((thing,), texture)))
+                boxes.append(Box(_box(thing), language.caption((thing,), texture)))
         return tuple(boxes)
+
+
+def _box(thing: Thing) -> Rectangle:
+    return box(thing.attributes.shape, thing.x, thing.y, thing.radius, thing.angle)
+
+
+def _phrases(query: Query, mentions: Mentions, things: tuple[Thing, ...]) -> tuple[Phrase, ...]:
+    """Those that a question says, in the order in which they are compared: `a` first."""
+    references = {"a": query.a, "b": query.b}
+    named = {name: [thing for thing in things if what.fits(thing.attributes)] for name, what in references.items()}
+    named["it"] = [] if query.it is None else [query.it]
+    said = [(named[name], mentions[name]) for name in ("a", "b", "it") if name in mentions]
+    return tuple(Phrase(start, stop, tuple(map(_box, fitting))) for fitting, (start, stop) in said)
 
 
 def class_names(language: str = "en") -> list[str]:

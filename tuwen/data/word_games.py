@@ -221,7 +221,7 @@ class WordGames:
         query = queries(rng, things, self.world.held_out_pairs, 1)[0]
         return GAMES[language].question.format(
             thing=shown(things[0].attributes),
-            question=words.question(rng, query),
+            question=words.question(rng, query)[0],
             answer=words.answer(query.answer),
         )
 

@@ -13,6 +13,9 @@ from tuwen.layers.blocks import CrossBlock
 from tuwen.layers.init import initialise
 from tuwen.layers.pooling import mean_pool
 
+OF_WORDS = True
+"""Its tokens are those of the text, in their order."""
+
 
 class Config(PartConfig):
     """width, depth, heads and mlp_ratio (hidden units over width) of the blocks."""

@@ -50,6 +50,12 @@ class Objective(ABC, Generic[C]):
     lacks: ClassVar[str] = "no task makes what it reads"
     """What to say where the training data gives it nothing to learn from."""
 
+    needs_places: ClassVar[bool] = False
+    """Whether it reads where in the picture things are, so that nothing may move them."""
+
+    needs_words: ClassVar[bool] = False
+    """Whether it reads a vector for each word of a text behind the fusion."""
+
     def __init__(self, config: C) -> None:
         self.config = config
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tuwen.core.batch import PICTURE, Batch, Row, TextBatch
+from tuwen.core.batch import PICTURE, Batch, Phrases, Row, TextBatch
 from tuwen.core.errors import DataError
 
 IGNORE = -100
@@ -194,7 +194,27 @@ def _pad_groups(groups: list[list[Row]], owners: list[int], pad: int, rows_per_i
         loss_mask=None if all(row.loss_mask is None for row in rows) else torch.from_numpy(loss_mask),
         target=None if all(row.target is None for row in rows) else _targets([row.target for row in rows]),
         rows_per_image=rows_per_image,
+        phrases=_phrases(rows, shape) if len(rows) == len(groups) else None,
     )
+
+
+def _phrases(rows: Sequence[Row], shape: tuple[int, int]) -> Phrases | None:
+    """Of rows that stand alone; a phrase of which no token is left counts as none."""
+    most = max((len(row.phrases.boxes) for row in rows if row.phrases is not None), default=0)
+    if not most:
+        return None
+    of = np.zeros(shape, np.int64)
+    number = np.full((len(rows), most), -1, np.int64)
+    box = np.zeros((len(rows), most, 4), np.float32)
+    for place, phrases in enumerate(row.phrases for row in rows):
+        if phrases is None:
+            continue
+        of[place, : len(phrases.of)] = phrases.of
+        for phrase, boxes in enumerate(phrases.boxes):
+            if phrase + 1 in phrases.of:
+                number[place, phrase] = len(boxes)
+                box[place, phrase] = boxes[0] if len(boxes) == 1 else 0
+    return Phrases(torch.from_numpy(of), torch.from_numpy(number), torch.from_numpy(box))
 
 
 def _stack(pictures: Sequence[NDArray[np.uint8]]) -> Tensor | None:

@@ -66,6 +66,17 @@ class ImageConfig(PartConfig):
             raise ValueError("shortest is for `resize: crop`, and no smaller than size; set it to null")
         return self
 
+    @property
+    def moving(self) -> list[str]:
+        """The settings by which things may come to stand elsewhere in the model's square than in the picture."""
+        moves = {
+            "resize": self.resize != "squash",
+            "augment": self.augment != "none",
+            "flip": self.flip,
+            "rotate": self.rotate > 0,
+        }
+        return [f"image.{name}" for name, moved in moves.items() if moved]
+
 
 class ImagePrep:
     """Makes any picture the model's square, in training (with augmentation) and in use by the same path."""

@@ -168,6 +168,12 @@ class Tokenizer:
         """`<bos> text <eos>`, cut to `max_length`: how a text tower reads a text."""
         return self._between(self.marks.before, text, self.marks.behind)
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """For each token of `read(text)` the characters that it stands for, `text[start:stop]`; (0, 0) for none."""
+        room = self.max_length - len(self.marks.before) - len(self.marks.behind)
+        offsets = self.backend.encode(text, add_special_tokens=False).offsets[:room]
+        return [*[(0, 0)] * len(self.marks.before), *offsets, *[(0, 0)] * len(self.marks.behind)]
+
     def prompt(self, text: str) -> list[int]:
         """`<bos> text <sep>`: how a language model is asked; the answer follows."""
         return self._between(self.marks.before, text, self.marks.between)

@@ -111,13 +111,14 @@ def _composed(base: Settings, name: str, wanted: Wanted, run: Path) -> Settings:
         for objective, spec in base["objectives"].items()
         if spec and "stream" in spec and spec["stream"] == wanted.stream and spec.get("head") in (None, *heads)
     }
-    same = any(_kind(objective, spec) == wanted.objective["kind"] for objective, spec in trained_by.items())
+    usual = wanted.objective["kind"]
+    others = [objective for objective, spec in trained_by.items() if _kind(objective, spec) != usual]
     zero_shot = [head for head in wanted.heads if _may_be_zero_shot(heads[head], base["model"])]
     return base | {
         "start": {"run": str(run), "zero_shot": zero_shot},
         "tasks": {name: wanted.task},
-        "objectives": trained_by if same else {**trained_by, wanted.objective["kind"]: wanted.objective},
-        "optional": [],
+        "objectives": trained_by if len(others) < len(trained_by) else {**trained_by, usual: wanted.objective},
+        "optional": others,  # other data may have nothing for them
         "model": base["model"] | {"heads": heads, "freeze": [], "lora": {}},
     }
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tuwen.core.batch import Batch
 from tuwen.core.errors import RecipeError
+from tuwen.core.rooms import find_part
 from tuwen.objectives import Objective
 from tuwen.recipe.encoding import Encoder
 from tuwen.recipe.schema import Recipe
@@ -41,7 +42,8 @@ class Fit:
     Attributes:
         encoder: with the tasks that are kept.
         objectives: those that are kept.
-        left_out: the keys of tasks and objectives that are not.
+        lacking: the keys of tasks and objectives for which the data has nothing.
+        unsuited: the keys of objectives that cannot read what the recipe makes of the data, and why.
 
     Raises:
         RecipeError: one that is not optional finds nothing, or nothing is left to learn.
@@ -51,14 +53,28 @@ class Fit:
         self, recipe: Recipe, encoder: Encoder, objectives: Mapping[str, Objective[Any]], found: Survey
     ) -> None:
         self.whole, self.found = recipe, found
-        self.left_out: list[str] = []
+        self.lacking: list[str] = []
+        self.unsuited: dict[str, str] = {}
         self.encoder = encoder.only([name for name in encoder.tasks if self._finds_samples(encoder, name)])
-        self.objectives = objectives
+        self.objectives = {name: objective for name, objective in objectives.items() if self._suits(name, objective)}
         counts = self._counts(*self.encoder.tasks)
-        self.objectives = {name: objectives[name] for name in objectives if self._finds_rows(name, counts[name])}
+        suited = self.objectives
+        self.objectives = {name: suited[name] for name in suited if self._finds_rows(name, counts[name])}
         if not self.objectives:
             raise RecipeError(f"objectives: the training data has nothing that they could learn from: {self._had()}.")
         self.encoder = self.encoder.only([name for name in self.encoder.tasks if self._is_read(name)])
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The keys of all tasks and objectives that are not kept."""
+        return *self.unsuited, *self.lacking
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is left out, and why, in sentences."""
+        lacking = ", ".join(self.lacking)
+        said = (f"Left out, because the training data has nothing for them: {lacking}.",) if lacking else ()
+        return *(f"Left out {key}: {why}." for key, why in self.unsuited.items()), *said
 
     @property
     def trained_by(self) -> dict[str, tuple[str, ...]]:
@@ -88,6 +104,16 @@ class Fit:
                 "optional": (),
             }
         )
+
+    def _suits(self, name: str, objective: Objective[Any]) -> bool:
+        """Whether the recipe makes of pictures and texts what an objective can read."""
+        why = _unsuited(objective, self.whole)
+        key = f"objectives.{name}"
+        if why is not None and name not in self.whole.optional:
+            raise RecipeError(f"{key}: {why}, or take it out with --set {key}=null.")
+        if why is not None:
+            self.unsuited[key] = why
+        return why is None
 
     def _finds_samples(self, encoder: Encoder, name: str) -> bool:
         task = encoder.tasks[name]
@@ -122,7 +148,7 @@ class Fit:
             alone = len(getattr(self.whole, room)) == 1  # without it, there would be nothing to learn
             remedy = f"{self._columns(room, name)}, {'or give other data' if alone else others}"
             raise RecipeError(f"{key}: {why}. {self._had()}. {remedy}.")
-        self.left_out.append(key)
+        self.lacking.append(key)
         return False
 
     def _columns(self, room: str, name: str) -> str:
@@ -144,3 +170,16 @@ class Fit:
         }
         there = ", ".join(what for what in has if has[what]) or "nothing but pictures"
         return f"The {self.found.samples:,} samples looked at have {there}"
+
+
+def _unsuited(objective: Objective[Any], recipe: Recipe) -> str | None:
+    """Why the recipe's pictures or its fusion are nothing for an objective, and what to change."""
+    moving = recipe.image.moving
+    if objective.needs_places and moving:
+        return (
+            f"{' and '.join(moving)} may move what pictures show, and boxes do not move along; leave it at its default"
+        )
+    fusion = recipe.model.fusion
+    if objective.needs_words and fusion and not getattr(find_part("fusion", fusion["kind"]), "OF_WORDS", False):
+        return f"the fusion {fusion['kind']} has no vector for each word of a text; take one like cross_attention"
+    return None

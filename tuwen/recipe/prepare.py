@@ -86,8 +86,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     encoder = Encoder(tasks, images, tokenizer.pad, picture=alone)
     fit = Fit(recipe, encoder, build_objectives(recipe, tokenizer, counts), found)
     refuse_unseen_labels(recipe, data, found, fit.encoder.tasks)
-    if fit.left_out:
-        notes += (f"Left out, because the training data has nothing for them: {', '.join(fit.left_out)}.",)
+    notes += fit.notes
     learned = {name: fit.encoder.tasks[name] for name, objectives in fit.trained_by.items() if objectives}
     return Prepared(
         recipe=fit.recipe(vocabulary),
@@ -100,7 +99,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
         encoder=fit.encoder,
         trained_by=fit.trained_by,
         preview=fit.batch(*fit.encoder.tasks),
-        left_out=tuple(fit.left_out),
+        left_out=fit.left_out,
         notes=notes,
     )
 

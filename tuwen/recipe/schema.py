@@ -95,8 +95,8 @@ class Recipe(PartConfig):
     objectives, tasks: parts by name; one without `kind` is of the kind that its name says, and null takes one out that
         the extended recipe has.
     mix: how tasks share the samples. To mix data sets, there is the data part `mixture`.
-    optional: tasks and objectives that are left out, with a note, where the training data has nothing for them; for any
-        other that is an error.
+    optional: tasks and objectives that are left out, with a note, where the training data has nothing for them, or the
+        recipe makes nothing of it that they could read; for any other that is an error.
     """
 
     seed: int = Field(default=0, ge=0)

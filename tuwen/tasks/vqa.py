@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from tuwen.core.batch import Row
+from tuwen.core.batch import Row, RowPhrases
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Picture, Question, Sample
 from tuwen.metrics.classification import accuracy, accuracy_by_kind, majority_floor, question_floor
@@ -54,9 +54,22 @@ class VqaTask(Task):
 
     def _row(self, question: Question) -> Row:
         if self.config.by == "head":
-            return Row(self.tokenizer.read(question.text), target=self.number.get(question.answer, IGNORE))
+            target = self.number.get(question.answer, IGNORE)
+            return Row(self.tokenizer.read(question.text), target=target, phrases=self._phrases(question))
         prompt, answer = self.tokenizer.prompt(question.text), self.tokenizer.answer(question.answer)
         return Row(prompt + answer, [False] * len(prompt) + [True] * len(answer))
+
+    def _phrases(self, question: Question) -> RowPhrases | None:
+        """Each token's phrase: the shortest that it is a part of."""
+        if not question.phrases:
+            return None
+        places = self.tokenizer.places(question.text)
+        of = [0] * len(places)
+        for number, phrase in sorted(enumerate(question.phrases, 1), key=lambda item: item[1].start - item[1].stop):
+            for token, (start, stop) in enumerate(places):
+                if max(start, phrase.start) < min(stop, phrase.stop):
+                    of[token] = number
+        return RowPhrases(of, tuple(phrase.boxes for phrase in question.phrases))
 
     def predict(self, predictor: Predictor, pictures: Sequence[Picture], questions: Sequence[str]) -> list[str]:
         """The answer to each question about its picture."""

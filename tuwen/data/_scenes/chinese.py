@@ -127,18 +127,18 @@ CHINESE = Language(
         "side": ("{a.the}在左边还是右边？", "{a.the}在图的哪一侧？"),
         "level": ("{a.the}在上面还是下面？", "{a.the}在图的上半部还是下半部？"),
         **{
-            f"{side}_{asked}": (f"{{a.the}}{where}的物体是什么{word}？",)
+            f"{side}_{asked}": (f"[{{a.the}}{where}的物体]是什么{word}？",)
             for side, where in _BESIDE.items()
             for asked, word in (("colour", "颜色"), ("shape", "形状"))
         },
-        "leftmost_colour": ("最左边的物体是什么颜色？", "最左侧物体的颜色是什么？"),
-        "rightmost_colour": ("最右边的物体是什么颜色？", "最右侧物体的颜色是什么？"),
-        "leftmost_shape": ("最左边的物体是什么形状？", "最左侧物体的形状是什么？"),
-        "rightmost_shape": ("最右边的物体是什么形状？", "最右侧物体的形状是什么？"),
-        "topmost_colour": ("最上面的物体是什么颜色？", "位置最高的物体的颜色是什么？"),
-        "bottommost_colour": ("最下面的物体是什么颜色？", "位置最低的物体的颜色是什么？"),
-        "topmost_shape": ("最上面的物体是什么形状？", "位置最高的物体的形状是什么？"),
-        "bottommost_shape": ("最下面的物体是什么形状？", "位置最低的物体的形状是什么？"),
+        "leftmost_colour": ("[最左边的物体]是什么颜色？", "[最左侧物体]的颜色是什么？"),
+        "rightmost_colour": ("[最右边的物体]是什么颜色？", "[最右侧物体]的颜色是什么？"),
+        "leftmost_shape": ("[最左边的物体]是什么形状？", "[最左侧物体]的形状是什么？"),
+        "rightmost_shape": ("[最右边的物体]是什么形状？", "[最右侧物体]的形状是什么？"),
+        "topmost_colour": ("[最上面的物体]是什么颜色？", "[位置最高的物体]的颜色是什么？"),
+        "bottommost_colour": ("[最下面的物体]是什么颜色？", "[位置最低的物体]的颜色是什么？"),
+        "topmost_shape": ("[最上面的物体]是什么形状？", "[位置最高的物体]的形状是什么？"),
+        "bottommost_shape": ("[最下面的物体]是什么形状？", "[位置最低的物体]的形状是什么？"),
     },
     answers={str(number): str(number) for number in range(5)}
     | {"yes": "是", "no": "否", "small": "小", "large": "大"}

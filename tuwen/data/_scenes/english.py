@@ -138,21 +138,33 @@ ENGLISH = Language(
         "side": ("Is {a.the} on the left or on the right?", "Which side is {a.the} on?"),
         "level": ("Is {a.the} at the top or at the bottom?", "Which half is {a.the} in, top or bottom?"),
         **{
-            f"{side}_{asked}": (f"What {asked} is the object {where} {{a.the}}?",)
+            f"{side}_{asked}": (f"What {asked} is [the object {where} {{a.the}}]?",)
             for side, where in _BESIDE.items()
             for asked in ("colour", "shape")
         },
-        "leftmost_colour": ("What colour is the object on the far left?", "What is the colour of the leftmost object?"),
-        "rightmost_colour": (
-            "What colour is the object on the far right?",
-            "What is the colour of the rightmost object?",
+        "leftmost_colour": (
+            "What colour is [the object on the far left]?",
+            "What is the colour of [the leftmost object]?",
         ),
-        "leftmost_shape": ("What shape is the object on the far left?", "What is the shape of the leftmost object?"),
-        "rightmost_shape": ("What shape is the object on the far right?", "What is the shape of the rightmost object?"),
-        "topmost_colour": ("What colour is the object at the top?", "What is the colour of the highest object?"),
-        "bottommost_colour": ("What colour is the object at the bottom?", "What is the colour of the lowest object?"),
-        "topmost_shape": ("What shape is the object at the top?", "What is the shape of the highest object?"),
-        "bottommost_shape": ("What shape is the object at the bottom?", "What is the shape of the lowest object?"),
+        "rightmost_colour": (
+            "What colour is [the object on the far right]?",
+            "What is the colour of [the rightmost object]?",
+        ),
+        "leftmost_shape": (
+            "What shape is [the object on the far left]?",
+            "What is the shape of [the leftmost object]?",
+        ),
+        "rightmost_shape": (
+            "What shape is [the object on the far right]?",
+            "What is the shape of [the rightmost object]?",
+        ),
+        "topmost_colour": ("What colour is [the object at the top]?", "What is the colour of [the highest object]?"),
+        "bottommost_colour": (
+            "What colour is [the object at the bottom]?",
+            "What is the colour of [the lowest object]?",
+        ),
+        "topmost_shape": ("What shape is [the object at the top]?", "What is the shape of [the highest object]?"),
+        "bottommost_shape": ("What shape is [the object at the bottom]?", "What is the shape of [the lowest object]?"),
     },
     answers={str(number): str(number) for number in range(5)} | {word: word for word in _ANSWERS},
 )

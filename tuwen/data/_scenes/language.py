@@ -6,8 +6,10 @@ else knows of either.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from random import Random
 from typing import TypeVar
@@ -17,6 +19,8 @@ from tuwen.data._scenes.world import COLOURS, MARGIN_Y, SHAPES, SIZES, TEXTURES,
 
 P = TypeVar("P")
 Words = Mapping[str, tuple[str, ...]]
+Mentions = Mapping[str, tuple[int, int]]
+"""Which words of a question name its `a`, its `b` and `it`: their first character, and the one behind their last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Language:
     join, split: phrases to a list, and back.
     captions: by number of things, sentences with `{list}`, `{reversed}`, or phrases by number from left to right.
     above: sentences for two things of which `{0}` is above `{1}`.
-    questions: by form, sentences with the `Noun`s `{a}` and `{b}`.
+    questions: by form, sentences with the `Noun`s `{a}` and `{b}`; `[...]` stands around words for what is asked about.
     answers: the words for answers that are not the canonical word of an attribute.
     """
 
@@ -112,9 +116,23 @@ class Language:
         """`a red circle and a large star`."""
         return self.join([self.refer(reference).one for reference in references])
 
-    def question(self, rng: Random, query: Query) -> str:
-        """The question in words."""
-        return _pick(rng, self.questions[query.form]).format(a=self.refer(query.a), b=self.refer(query.b))
+    def question(self, rng: Random, query: Query) -> tuple[str, Mentions]:
+        """The question in words, and which of them name things."""
+        text, opened = "", 0
+        mentions: dict[str, tuple[int, int]] = {}
+        references = {"a": query.a, "b": query.b}
+        for piece, name, form in _pieces(_pick(rng, self.questions[query.form])):
+            start = len(text)
+            if name in references:
+                text += getattr(self.refer(references[name]), form)
+                mentions[name] = (start, len(text))
+            elif name == "[":
+                opened = start
+            elif name == "]":
+                mentions["it"] = (opened, start)
+            else:
+                text += piece
+        return text, mentions
 
     def answer(self, value: str) -> str:
         """The word for an answer."""
@@ -137,6 +155,20 @@ class Language:
             every = (Attributes(*values) for values in product(SIZES, COLOURS, TEXTURES, SHAPES))
             self._meanings.update((self.describe(attributes), attributes) for attributes in every)
         return [self._meanings.get(phrase) for phrase in self.split(caption)]
+
+
+@cache
+def _pieces(template: str) -> tuple[tuple[str, str, str], ...]:
+    """A question's words, and between them its nouns (a name and a form) and brackets (as names)."""
+    parts = re.split(r"(\{\w\.\w+\}|[\[\]])", template)
+    return tuple((part, *_field(part)) for part in parts if part)
+
+
+def _field(part: str) -> tuple[str, str]:
+    if part in "[]":
+        return part, ""
+    name, _, form = part[1:-1].partition(".") if part[0] == "{" else ("", "", "")
+    return name, form
 
 
 def _said(thing: Thing, describe_texture: bool) -> Attributes:

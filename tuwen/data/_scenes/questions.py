@@ -37,13 +37,17 @@ _OPEN = Reference()
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question: `form` says what is asked of `a` (and `b`); `answer` is a value, a number, or yes or no."""
+    """A question: `form` says what is asked of `a` (and `b`); `answer` is a value, a number, or yes or no.
+
+    it: the thing that is asked about where words like `the object above the circle` name it.
+    """
 
     kind: str
     form: str
     answer: str
     a: Reference = _OPEN
     b: Reference = _OPEN
+    it: Thing | None = None
 
 
 Ask = Callable[[Random, Things, frozenset[Pair]], Query | None]
@@ -185,7 +189,7 @@ def _beside(rng: Random, things: Things, upright: bool) -> Query | None:
     if reference is None or len(there) != 1:
         return None
     asked, which = (("colour", _COLOUR), ("shape", _SHAPE))[int(rng.random() * 2)]
-    return Query("relation", f"{_SIDES[upright][after]}_{asked}", there[0].attributes[which], reference)
+    return Query("relation", f"{_SIDES[upright][after]}_{asked}", there[0].attributes[which], reference, it=there[0])
 
 
 def _extreme(rng: Random, things: Things, upright: bool) -> Query | None:
@@ -197,7 +201,7 @@ def _extreme(rng: Random, things: Things, upright: bool) -> Query | None:
     if upright and abs(outer.y - inner.y) < MARGIN_Y:
         return None
     asked, which = (("colour", _COLOUR), ("shape", _SHAPE))[int(rng.random() * 2)]
-    return Query("relation", f"{end}_{asked}", outer.attributes[which])
+    return Query("relation", f"{end}_{asked}", outer.attributes[which], it=outer)
 
 
 def _reference(rng: Random, things: Things, thing: Thing, allowed: tuple[Told, ...]) -> Reference | None:
