@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from tuwen.core.sample import Question
-from tuwen.data.scenes import LANGUAGES, Attributes, Config, Query, Reference, Scenes, Thing, box, build
+from tuwen.core.sample import Question, Rectangle
+from tuwen.data.scenes import LANGUAGES, Attributes, Config, Query, Reference, Scenes, Thing, _named, box, build
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def source() -> Scenes:
     return found
 
 
-def where(thing: Thing) -> tuple[float, ...]:
+def where(thing: Thing) -> Rectangle:
     return box(thing.attributes.shape, thing.x, thing.y, thing.radius, thing.angle)
 
 
@@ -55,8 +55,9 @@ THINGS = (
     ],
 )
 def test_phrases_by_hand(source: Scenes, query: Query, english: object, chinese: object) -> None:
+    named = _named(query, [(thing, where(thing)) for thing in THINGS])
     for language, wanted in (("en", english), ("zh", chinese)):
-        question = source._question(Random(1), query, LANGUAGES[language], THINGS)
+        question = source._question(Random(1), query, LANGUAGES[language], named)
         assert said(question) == wanted
         if query.it is not None:
             assert question.phrases[-1].boxes == (where(query.it),)

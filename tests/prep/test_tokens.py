@@ -56,7 +56,8 @@ def test_it_is_the_same_when_read_again(tmp_path: Path) -> None:
 def test_where_in_the_text_each_token_stands(settings: dict[str, object]) -> None:
     tokenizer = Tokenizer.train([TEXT], TokenizerConfig(**settings, max_length=24))  # type: ignore[arg-type]
     text = "or 光, not"
-    places, ids = tokenizer.places(text), tokenizer.read(text)
+    ids, places = tokenizer.locate(text)
+    assert ids == tokenizer.read(text)
     assert len(places) == len(ids)
     assert places[0] == places[-1] == (0, 0)
     for (start, stop), number in zip(places[1:-1], ids[1:-1], strict=True):
@@ -64,7 +65,9 @@ def test_where_in_the_text_each_token_stands(settings: dict[str, object]) -> Non
         said = tokenizer.spell([number]).strip()
         assert said in text[start:stop] or "\N{REPLACEMENT CHARACTER}" in said
     assert {character for start, stop in places for character in range(start, stop)} >= {0, 1, 3, 4, 6, 7, 8}
-    assert len(tokenizer.places(TEXT * 9)) == len(tokenizer.read(TEXT * 9)) == 24
+    ids, places = tokenizer.locate(TEXT * 9)
+    assert ids == tokenizer.read(TEXT * 9)
+    assert len(places) == len(ids) == 24
 
 
 def test_there_must_be_a_text() -> None:

@@ -7,6 +7,7 @@ and shape are held out: `train` and `test` never show or name them, `held_out` a
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,7 @@ from tuwen.data import NotedSplits
 from tuwen.data._scenes.chinese import CHINESE
 from tuwen.data._scenes.english import ENGLISH
 from tuwen.data._scenes.foils import brief, foils
-from tuwen.data._scenes.language import Language, Mentions
+from tuwen.data._scenes.language import Language
 from tuwen.data._scenes.questions import Query, queries
 from tuwen.data._scenes.render import Renderer
 from tuwen.data._scenes.shapes import box
@@ -59,6 +60,7 @@ __all__ = [
 ]
 
 LANGUAGES: dict[str, Language] = {language.code: language for language in (ENGLISH, CHINESE)}
+Named = Mapping[str, tuple[Rectangle, ...]]
 _SPLITS = ("train", "test", "held_out")
 
 
@@ -182,11 +184,17 @@ class Scenes:
 
     def _questions(self, rng: Random, things: tuple[Thing, ...]) -> tuple[Question, ...]:
         asked = queries(rng, things, self.held_out_pairs, self.config.questions)
-        return tuple(self._question(rng, query, language, things) for query in asked for language in self._languages)
+        boxes = [(thing, _box(thing)) for thing in things] if self.config.phrases else []
+        named = [_named(query, boxes) if boxes else {} for query in asked]
+        return tuple(
+            self._question(rng, query, language, where)
+            for query, where in zip(asked, named, strict=True)
+            for language in self._languages
+        )
 
-    def _question(self, rng: Random, query: Query, language: Language, things: tuple[Thing, ...]) -> Question:
+    def _question(self, rng: Random, query: Query, language: Language, named: Named) -> Question:
         text, mentions = language.question(rng, query)
-        phrases = _phrases(query, mentions, things) if self.config.phrases else ()
+        phrases = tuple(Phrase(*mentions[name], boxes) for name, boxes in named.items() if name in mentions)
         return Question(text, language.answer(query.answer), query.kind, language.code, phrases)
 
     def _choices(self, rng: Random, things: tuple[Thing, ...]) -> tuple[Choice, ...]:
@@ -212,13 +220,13 @@ def _box(thing: Thing) -> Rectangle:
     return box(thing.attributes.shape, thing.x, thing.y, thing.radius, thing.angle)
 
 
-def _phrases(query: Query, mentions: Mentions, things: tuple[Thing, ...]) -> tuple[Phrase, ...]:
-    """Those that a question says, in the order in which they are compared: `a` first."""
-    references = {"a": query.a, "b": query.b}
-    named = {name: [thing for thing in things if what.fits(thing.attributes)] for name, what in references.items()}
-    named["it"] = [] if query.it is None else [query.it]
-    said = [(named[name], mentions[name]) for name in ("a", "b", "it") if name in mentions]
-    return tuple(Phrase(start, stop, tuple(map(_box, fitting))) for fitting, (start, stop) in said)
+def _named(query: Query, things: Sequence[tuple[Thing, Rectangle]]) -> Named:
+    """The boxes of what a question's `a`, `b` and `it` name, in this order: all are compared with `a`."""
+    return {
+        "a": tuple(box for thing, box in things if query.a.fits(thing.attributes)),
+        "b": tuple(box for thing, box in things if query.b.fits(thing.attributes)),
+        "it": tuple(box for thing, box in things if thing is query.it),
+    }
 
 
 def class_names(language: str = "en") -> list[str]:

@@ -95,6 +95,7 @@ class Tokenizer:
         self.pad, self.eos, self.mask = marks.pad, marks.eos, marks.mask
         self.bos = (*marks.before, marks.eos)[0]  # a model without one begins a text where another has ended
         self._ids = lru_cache(maxsize=CACHED)(self._encode)
+        self._located = lru_cache(maxsize=CACHED // 8)(self._encode_located)
 
     @classmethod
     def train(cls, texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
@@ -143,6 +144,10 @@ class Tokenizer:
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self.backend.encode(text, add_special_tokens=False).ids)
 
+    def _encode_located(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        found = self.backend.encode(text, add_special_tokens=False)
+        return found.ids, found.offsets
+
     def piece(self, text: str) -> list[int]:
         """Token ids of words that follow a picture or other words; where words bring their space, none is doubled."""
         normaliser = self.backend.normalizer
@@ -168,11 +173,15 @@ class Tokenizer:
         """`<bos> text <eos>`, cut to `max_length`: how a text tower reads a text."""
         return self._between(self.marks.before, text, self.marks.behind)
 
-    def places(self, text: str) -> list[tuple[int, int]]:
-        """For each token of `read(text)` the characters that it stands for, `text[start:stop]`; (0, 0) for none."""
+    def locate(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """`read(text)`, and for each token the characters `text[start:stop]` that it stands for; (0, 0) for none."""
         room = self.max_length - len(self.marks.before) - len(self.marks.behind)
-        offsets = self.backend.encode(text, add_special_tokens=False).offsets[:room]
-        return [*[(0, 0)] * len(self.marks.before), *offsets, *[(0, 0)] * len(self.marks.behind)]
+        ids, places = self._located(text)
+        nowhere = [(0, 0)]
+        return (
+            [*self.marks.before, *ids[:room], *self.marks.behind],
+            [*nowhere * len(self.marks.before), *places[:room], *nowhere * len(self.marks.behind)],
+        )
 
     def prompt(self, text: str) -> list[int]:
         """`<bos> text <sep>`: how a language model is asked; the answer follows."""

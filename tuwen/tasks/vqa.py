@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tuwen.core.batch import Row, RowPhrases
 from tuwen.core.rooms import PartConfig
-from tuwen.core.sample import Picture, Question, Sample
+from tuwen.core.sample import Phrase, Picture, Question, Sample
 from tuwen.metrics.classification import accuracy, accuracy_by_kind, majority_floor, question_floor
 from tuwen.models.predictor import Predictor
 from tuwen.prep.batches import IGNORE
@@ -55,21 +55,12 @@ class VqaTask(Task):
     def _row(self, question: Question) -> Row:
         if self.config.by == "head":
             target = self.number.get(question.answer, IGNORE)
-            return Row(self.tokenizer.read(question.text), target=target, phrases=self._phrases(question))
+            if not question.phrases:
+                return Row(self.tokenizer.read(question.text), target=target)
+            ids, places = self.tokenizer.locate(question.text)
+            return Row(ids, target=target, phrases=_phrases(places, question.phrases))
         prompt, answer = self.tokenizer.prompt(question.text), self.tokenizer.answer(question.answer)
         return Row(prompt + answer, [False] * len(prompt) + [True] * len(answer))
-
-    def _phrases(self, question: Question) -> RowPhrases | None:
-        """Each token's phrase: the shortest that it is a part of."""
-        if not question.phrases:
-            return None
-        places = self.tokenizer.places(question.text)
-        of = [0] * len(places)
-        for number, phrase in sorted(enumerate(question.phrases, 1), key=lambda item: item[1].start - item[1].stop):
-            for token, (start, stop) in enumerate(places):
-                if max(start, phrase.start) < min(stop, phrase.stop):
-                    of[token] = number
-        return RowPhrases(of, tuple(phrase.boxes for phrase in question.phrases))
 
     def predict(self, predictor: Predictor, pictures: Sequence[Picture], questions: Sequence[str]) -> list[str]:
         """The answer to each question about its picture."""
@@ -111,6 +102,16 @@ class VqaTask(Task):
         }
         page.answers += choose_examples(_examples(predictor, asked, answers, truths))
         return {"accuracy": accuracy(answers, truths), "floor": max(floors.values()), "count": len(truths), **floors}
+
+
+def _phrases(places: Sequence[tuple[int, int]], phrases: Sequence[Phrase]) -> RowPhrases:
+    """The phrase of each token, the shortest that it is a part of. places: the characters that it stands for."""
+    of = [0] * len(places)
+    for number, phrase in sorted(enumerate(phrases, 1), key=lambda item: item[1].start - item[1].stop):
+        for token, (start, stop) in enumerate(places):
+            if start < phrase.stop and stop > phrase.start:
+                of[token] = number
+    return RowPhrases(of, tuple(phrase.boxes for phrase in phrases))
 
 
 def _examples(
