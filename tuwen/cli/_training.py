@@ -48,7 +48,10 @@ def train(
 
 
 def run_recipe(resolved: Resolved[Recipe], run: Path, resume: bool, asked: Mapping[str, Any] | None = None) -> Finished:
-    """Train, telling how it goes; leave the run's folder with everything in it. Exits with 130 if interrupted."""
+    """Train, telling how it goes; leave the run's folder with everything in it.
+
+    Exits with 130 if interrupted. Of several processes only the first measures and returns; the others are done.
+    """
     from tuwen.recipe.run import pretrain
     from tuwen.report.tables import metrics_table
     from tuwen.train.lines import SkippedList
@@ -57,6 +60,8 @@ def run_recipe(resolved: Resolved[Recipe], run: Path, resume: bool, asked: Mappi
     console = Console()
     listeners = [ProgressBar(console), TensorBoard(run / "tensorboard"), LogFile(run / "log.jsonl")]
     finished = pretrain(resolved, run, resume=resume, listeners=listeners, asked=asked)
+    if finished.report is None and finished.result.finished:
+        raise typer.Exit
     if finished.report is None:
         again = f"{program()} pretrain {shlex.quote(str(run))} --resume"
         console.print(f"Interrupted at step {finished.result.step}. Go on with: {again}", soft_wrap=True)

@@ -75,10 +75,10 @@ class Grounding(Term[Config]):
         box = _centred(phrases.box.to(told))
         one, further = number == 1, (phrase > 0) & (first >= 0)
         losses = F.cross_entropy(logits, number.clamp(max=NUMBERS - 1), reduction="none")
-        losses = losses + one * self._squared(place - box[row, phrase])
+        losses = losses + one * self._cost(place - box[row, phrase])
         offset = _offset(box[row, phrase], box[row, 0])
-        losses = losses + (further & one & (first == 1)) * self._squared(moved - offset)
-        losses = losses + further * self._squared((more - (number - first).unsqueeze(-1)) / 2)
+        losses = losses + (further & one & (first == 1)) * self._cost(moved - offset)
+        losses = losses + further * self._cost((more - (number - first).unsqueeze(-1)) / 2)
         share = 1 / _tokens(phrases)[row, phrase].to(told)
         xyxy, middle = phrases.box[row, phrase], place[:, :2]
         inside = ((middle >= xyxy[:, :2]) & (middle <= xyxy[:, 2:])).all(-1)
@@ -89,8 +89,10 @@ class Grounding(Term[Config]):
         count = (phrases.number >= 0).sum().float()
         return Loss((losses * share).sum(), count, {name: part.detach() for name, part in parts.items()})
 
-    def _squared(self, error: Tensor) -> Tensor:
-        return (error / self.config.tolerance).square().sum(-1) / 2
+    def _cost(self, error: Tensor) -> Tensor:
+        """Of errors `[T, d]`: half their squares, in units of the tolerance, and beyond that linear; summed, `[T]`."""
+        error = error / self.config.tolerance
+        return F.huber_loss(error, torch.zeros_like(error), reduction="none").sum(-1)
 
 
 def _tokens(phrases: Phrases) -> Tensor:
