@@ -72,6 +72,7 @@ def test_words_that_tell_what_they_name_carry_a_loss() -> None:
     assert text.phrases is not None
     assert example.positions == int((text.phrases.of > 0).sum())
     assert example.trained_by == ("answering", "grounding")
+    assert example.whole, "each question counts for its answer"
     assert not example.drawn
     (sample,) = (data.train[number] for number in range(40) if data.train[number].key == example.key)  # type: ignore[index]
     naming = {question.text[phrase.start : phrase.stop] for question in sample.questions for phrase in question.phrases}

@@ -1,5 +1,6 @@
 """What a recipe and its training data come to."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -57,8 +58,8 @@ def test_texts_describe_all_labels_or_none(met: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        (["image.augment=crop"], "image.augment may move what pictures show, and boxes do not move along"),
-        (["image.flip=true", "image.rotate=5"], "image.flip and image.rotate may move"),
+        (["image.augment=crop"], "boxes do not move along with what image.augment may move; say image.augment=none"),
+        (["image.flip=true", "image.rotate=5"], "boxes do not .* may move; say image.flip=false and image.rotate=0.0"),
         (["model.fusion={kind: add}"], "the fusion add has no vector for each word of a text; take one like cross_att"),
     ],
 )
@@ -66,10 +67,18 @@ def test_grounding_is_refused_or_left_out_where_it_would_learn_what_is_not_so(ch
     sets = ["data.size=32", "image.size=32", "data.train_scenes=40", "data.test_scenes=8", "tokenizer.vocab_size=300"]
     recipe = load_recipe("quickstart", sets=[*sets, *changes]).recipe
     found = prepare(recipe, build_data(recipe))
-    assert [note for note in found.notes if note.startswith(f"Left out objectives.grounding: {why}")]
+    assert [note for note in found.notes if re.match(rf"Left out objectives\.grounding: {why}", note)]
     assert "grounding" not in found.recipe.objectives
     with pytest.raises(RecipeError, match=rf"^objectives\.grounding: {why}.* take it out with --set objectives\.grou"):
         prepare(recipe.model_copy(update={"optional": ()}), build_data(recipe))
+
+
+def test_a_member_of_joint_is_refused_alike() -> None:
+    joint = "{kind: joint, learned: true, members: {where: {kind: grounding, stream: vqa}}}"
+    sets = ["data.train_scenes=40", "data.test_scenes=8", "objectives.grounding=null", f"objectives.all={joint}"]
+    recipe = load_recipe("quickstart", sets=[*sets, "image.flip=true"]).recipe
+    with pytest.raises(RecipeError, match=r"^objectives\.all: boxes do not move along with what image\.flip may move"):
+        prepare(recipe, build_data(recipe))
 
 
 def test_phrases_are_learned_from_where_nothing_moves() -> None:

@@ -47,7 +47,7 @@ class Example:
     pieces: its tokens; none for a task of pictures alone. target: the class, or the tags, that a head is to give.
     trained_by: the objectives that find a loss in the task's rows; none where the task only evaluates.
     rows, positions: of the task, in this batch: rows, and tokens that carry a loss. drawn: whether an objective draws
-    those tokens anew in each step.
+    those tokens anew in each step. whole: whether each row carries one as a whole.
     """
 
     key: str
@@ -58,6 +58,7 @@ class Example:
     rows: int
     positions: int
     drawn: bool = False
+    whole: bool = False
 
 
 def examples(system: System, data: Data, trained_by: Mapping[str, Sequence[str]]) -> tuple[dict[str, Example], Batch]:
@@ -136,6 +137,7 @@ def _example(name: str, task: _Noted, system: System, batch: Batch, trained_by: 
         rows=len(found),
         positions=sum(sum(text.loss) for _, text in found),
         drawn=drawn,
+        whole=not any(any(text.own) for _, text in found) and not drawn,
     )
 
 

@@ -142,7 +142,9 @@ def _example(name: str, example: Example) -> Text:
     trained_by = ", ".join(example.trained_by)
     if not example.rows:
         return text.append(f"  none in the first batch; {trained_by}", style="not bold dim")
-    loss = f"{example.positions:,} tokens carry a loss" if example.positions else "each counts as a whole"
+    tokens = f"{example.positions:,} tokens carry a loss"
+    whole = f"each counts as a whole{f', and {tokens}' if example.positions else ''}"
+    loss = whole if example.whole or not example.positions else tokens
     drawn = ", drawn anew in each step" if example.drawn else ""
     text.append(f"  {example.rows:,} in the first batch, {loss}{drawn}; {trained_by}\n", style="not bold dim")
     text.append(f"  {example.key}: ", style="not bold dim")

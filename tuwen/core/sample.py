@@ -51,8 +51,8 @@ class Caption:
 class Question:
     """A question about the picture with its answer; `kind` groups questions in reports (count, colour, ...).
 
-    `phrases` are those of its words that name things of the picture, where that is known. What is asked compares all
-    others with the first of them.
+    `phrases` are those of its words that name things of the picture, where that is known. The first is the one that the
+    others are measured from, how far away their things are and how much larger.
     """
 
     text: str

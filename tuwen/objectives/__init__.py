@@ -50,12 +50,6 @@ class Objective(ABC, Generic[C]):
     lacks: ClassVar[str] = "no task makes what it reads"
     """What to say where the training data gives it nothing to learn from."""
 
-    needs_places: ClassVar[bool] = False
-    """Whether it reads where in the picture things are, so that nothing may move them."""
-
-    needs_words: ClassVar[bool] = False
-    """Whether it reads a vector for each word of a text behind the fusion."""
-
     def __init__(self, config: C) -> None:
         self.config = config
 
@@ -92,6 +86,12 @@ class Term(Objective[C]):
     It reads nothing but the embeddings of the pictures and of the texts of `config.stream`, and those of the other
     processes: so all run it where one of them finds something in its batch.
     """
+
+    needs_places: ClassVar[bool] = False
+    """Whether it reads where in the picture things are, so that nothing may move them."""
+
+    needs_words: ClassVar[bool] = False
+    """Whether it reads a vector for each word of a text behind the fusion."""
 
     def terms(self, name: str) -> dict[str, tuple[float, Term[Any]]]:
         return {name: (self.weight, self)}

@@ -14,7 +14,7 @@ from pydantic import PositiveFloat
 from torch import Tensor
 
 from tuwen.core.batch import Batch, Phrases
-from tuwen.core.errors import DataError
+from tuwen.core.errors import DataError, RecipeError
 from tuwen.core.loss import Loss
 from tuwen.core.precision import precise
 from tuwen.models.config import HeadConfig
@@ -40,16 +40,20 @@ class Config(ObjectiveConfig):
 
 
 class Grounding(Term[Config]):
-    """Of each phrase `−log p(number) + ½ ‖Δbox‖²`, and `½ (‖Δoffset‖² + Δdifference²)` if it is not the row's first.
+    """Of each phrase `−log p(number) + h(Δbox)`, and `h(Δoffset) + h(Δdifference)` if it is not the row's first.
 
-    A box is its middle, width and height; an offset the difference of two middles, and the logarithms of the ratios of
-    two widths and heights. They count only where a phrase (for an offset both) names one thing. Each token of a phrase
-    tells all of it; averaged over these, and summed over the phrases.
+    h is Huber's: half the square of each error within the tolerance, linear beyond. A box is its middle, width and
+    height; an offset the difference of two middles, and the logarithms of the ratios of two widths and heights. They
+    count only where a phrase (for an offset both) names one thing. Each token of a phrase tells all of it; averaged
+    over these, and summed over the phrases.
     """
 
     heads = {"head": HeadConfig(reads="fused", classes=sum(_PARTS))}
     needs_places = needs_words = True
-    lacks = "no text says which of its words name things of the picture, and where these are"
+    lacks = (
+        "no question that a head answers says which of its words name things of the picture, and where these are (of "
+        "the data, scenes with `phrases: true` does)"
+    )
 
     def count(self, batch: Batch) -> float:
         text = batch.texts.get(self.config.stream)
@@ -62,30 +66,40 @@ class Grounding(Term[Config]):
                 f"grounding: the texts of {self.config.stream!r} do not say which of their words name things, and "
                 "where these are; the data must."
             )
-        row, place = phrases.of.nonzero(as_tuple=True)
-        tokens = forward.fused(self.config.stream).tokens[row, place]
-        told = precise(forward.model.head(self.config.head)(tokens))
+        row, token = phrases.of.nonzero(as_tuple=True)
+        told = self._told(forward, row, token)
         with torch.autocast(told.device.type, enabled=False):
-            return self._loss(told, phrases, row, phrases.of[row, place] - 1)
+            return self._loss(told, phrases, row, phrases.of[row, token] - 1)
+
+    def _told(self, forward: Forward, row: Tensor, token: Tensor) -> Tensor:
+        """What the head makes of tokens, `[T, sum(_PARTS)]`."""
+        head = self.config.head
+        if forward.model.reads(head) != "fused":
+            raise RecipeError(f"model.heads.{head}: grounding reads behind the fusion; say `reads: fused`.")
+        told = precise(forward.model.head(head)(forward.fused(self.config.stream).tokens[row, token]))
+        if told.shape[-1] != sum(_PARTS):
+            raise RecipeError(
+                f"model.heads.{head}: grounding reads {sum(_PARTS)} numbers; say `classes: {sum(_PARTS)}`."
+            )
+        return told
 
     def _loss(self, told: Tensor, phrases: Phrases, row: Tensor, phrase: Tensor) -> Loss:
         """told: `[T, sum(_PARTS)]`, what each token tells; row, phrase: `[T]`, of which phrase."""
-        logits, place, moved, more = torch.split(told, _PARTS, -1)
+        logits, place, offset, difference = torch.split(told, _PARTS, -1)
         number, first = phrases.number[row, phrase], phrases.number[row, 0]
         box = _centred(phrases.box.to(told))
         one, further = number == 1, (phrase > 0) & (first >= 0)
         losses = F.cross_entropy(logits, number.clamp(max=NUMBERS - 1), reduction="none")
         losses = losses + one * self._cost(place - box[row, phrase])
-        offset = _offset(box[row, phrase], box[row, 0])
-        losses = losses + (further & one & (first == 1)) * self._cost(moved - offset)
-        losses = losses + further * self._cost((more - (number - first).unsqueeze(-1)) / 2)
+        beside = _offset(box[row, phrase], box[row, 0])
+        losses = losses + (further & one & (first == 1)) * self._cost(offset - beside)
+        losses = losses + further * self._cost((difference - (number - first).unsqueeze(-1)) / 2)
         share = 1 / _tokens(phrases)[row, phrase].to(told)
         xyxy, middle = phrases.box[row, phrase], place[:, :2]
         inside = ((middle >= xyxy[:, :2]) & (middle <= xyxy[:, 2:])).all(-1)
-        parts = {
-            "number": ((logits.argmax(-1) == number.clamp(max=NUMBERS - 1)) * share).sum() / share.sum(),
-            "pointing": (inside * one * share).sum() / (one * share).sum().clamp(min=1),
-        }
+        parts = {"number": ((logits.argmax(-1) == number.clamp(max=NUMBERS - 1)) * share).sum() / share.sum()}
+        if one.any():
+            parts["pointing"] = (inside * one * share).sum() / (one * share).sum()
         count = (phrases.number >= 0).sum().float()
         return Loss((losses * share).sum(), count, {name: part.detach() for name, part in parts.items()})
 

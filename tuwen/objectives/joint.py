@@ -84,6 +84,7 @@ class Uncertain(Term[Any]):
         super().__init__(term.config)
         self.term, self.name, self.terms_together = term, name, terms
         self.heads, self.joins = term.heads, term.joins  # type: ignore[misc]  # those of the term that it stands for
+        self.needs_places, self.needs_words = term.needs_places, term.needs_words  # type: ignore[misc]
 
     def count(self, batch: Batch) -> float:
         return self.term.count(batch)

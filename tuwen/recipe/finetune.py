@@ -87,7 +87,7 @@ def finetune_recipe(
     name = next((name for name, spec in base["tasks"].items() if spec and _kind(name, spec) == task), task)
     wanted = _WANTED[task](name, base)
     _check_needs(wanted, task, base["model"], run)
-    settings = _composed(base, name, wanted, run)
+    settings = _composed(base, name, wanted, run, others_learn=set(only) != {HEAD})
     settings["model"] |= _what_learns(wanted, settings["model"], parts_of(trained.model), only, lora)
     settings["guard"] = _guard(trained.recipe) if guard else None
     settings["train"] |= _train(base["train"], read_sets(sets).plain().get("train") or {}, whole=not (only or lora))
@@ -101,8 +101,11 @@ def _kind(name: str, spec: PartSpec) -> str:
     return str(spec.get("kind", name))
 
 
-def _composed(base: Settings, name: str, wanted: Wanted, run: Path) -> Settings:
-    """The run's settings with one task, and with the objectives of the run that read its rows, or the usual one."""
+def _composed(base: Settings, name: str, wanted: Wanted, run: Path, others_learn: bool) -> Settings:
+    """The run's settings with one task, and with the objectives of the run that read its rows, or the usual one.
+
+    others_learn: whether more than the task's own head learns, and so from objectives that have another.
+    """
     before = base["model"]["heads"]
     heads = {head: spec for head, spec in before.items() if spec.get("classes") not in ("labels", "answers", "tags")}
     heads |= {head: {**spec, **before.get(head, {})} for head, spec in wanted.heads.items()}
@@ -112,6 +115,8 @@ def _composed(base: Settings, name: str, wanted: Wanted, run: Path) -> Settings:
         if spec and "stream" in spec and spec["stream"] == wanted.stream and spec.get("head") in (None, *heads)
     }
     usual = wanted.objective["kind"]
+    if not others_learn:
+        trained_by = {objective: spec for objective, spec in trained_by.items() if _kind(objective, spec) == usual}
     others = [objective for objective, spec in trained_by.items() if _kind(objective, spec) != usual]
     zero_shot = [head for head in wanted.heads if _may_be_zero_shot(heads[head], base["model"])]
     return base | {

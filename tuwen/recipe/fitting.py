@@ -6,7 +6,7 @@ refused if not: nobody shall train for an hour to find that no position carried 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,9 @@ from tuwen.core.batch import Batch
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import find_part
 from tuwen.objectives import Objective
+from tuwen.prep.images import ImageConfig
 from tuwen.recipe.encoding import Encoder
+from tuwen.recipe.reading import write_value
 from tuwen.recipe.schema import Recipe
 from tuwen.recipe.survey import Survey
 
@@ -174,12 +176,23 @@ class Fit:
 
 def _unsuited(objective: Objective[Any], recipe: Recipe) -> str | None:
     """Why the recipe's pictures or its fusion are nothing for an objective, and what to change."""
+    terms = [term for _, term in objective.terms("").values()]
     moving = recipe.image.moving
-    if objective.needs_places and moving:
-        return (
-            f"{' and '.join(moving)} may move what pictures show, and boxes do not move along; leave it at its default"
+    if moving and any(term.needs_places for term in terms):
+        return f"boxes do not move along with what {' and '.join(moving)} may move; say {_and_none(moving)}"
+    fusion = (recipe.model.fusion or {}).get("kind")
+    of_words = fusion is not None and getattr(find_part("fusion", fusion), "OF_WORDS", False)
+    if not of_words and any(term.needs_words for term in terms):
+        has = (
+            "the model has no fusion"
+            if fusion is None
+            else f"the fusion {fusion} has no vector for each word of a text"
         )
-    fusion = recipe.model.fusion
-    if objective.needs_words and fusion and not getattr(find_part("fusion", fusion["kind"]), "OF_WORDS", False):
-        return f"the fusion {fusion['kind']} has no vector for each word of a text; take one like cross_attention"
+        return f"{has}; take one like cross_attention"
     return None
+
+
+def _and_none(moving: Sequence[str]) -> str:
+    """The settings that move nothing."""
+    still = {name: getattr(ImageConfig(), name.removeprefix("image.")) for name in moving}
+    return " and ".join(f"{name}={write_value(value)}" for name, value in still.items())

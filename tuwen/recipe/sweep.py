@@ -221,7 +221,9 @@ def _read(planned: Planned, run: Path, error: str | None) -> Run:
         for tally, kinds in found.tallies.items():
             values |= {f"{split}.{tally}.{kind}": each.right / each.count for kind, each in kinds.items() if each.count}
             floors |= {f"{split}.{tally}.{kind}": each.floor for kind, each in kinds.items() if each.floor is not None}
-    return Run(planned.labels, planned.seed, run.name, values, floors, {name: metrics[name] for name in FACTS})
+    facts = {name: metrics[name] for name in FACTS}
+    objectives = tuple(load_recipe(str(run)).recipe.objectives)
+    return Run(planned.labels, planned.seed, run.name, values, floors, facts, objectives=objectives)
 
 
 def _numbers(metrics: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, float]]:

@@ -27,7 +27,7 @@ class Run:
 
     labels: its place on each axis. seed, folder: of the run. error: why it failed, or None.
     values: its figures by dotted key (`tasks.vqa.accuracy`). floors: what is reached without understanding, likewise.
-    facts: `parameters`, `pairs_per_second`, `train_seconds`; empty where it failed.
+    facts: `parameters`, `pairs_per_second`, `train_seconds`; empty where it failed. objectives: what it was trained by.
     """
 
     labels: tuple[str, ...]
@@ -37,6 +37,7 @@ class Run:
     floors: Mapping[str, float]
     facts: Mapping[str, float]
     error: str | None = None
+    objectives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,11 @@ class Sweep:
     def _notes(self) -> str:
         failed = [run for run in self.runs if run.error is not None]
         lines = [f"- failed: {', '.join(run.labels)}, seed {run.seed}: {run.error}" for run in failed]
+        every = {objective for run in self.runs for objective in run.objectives}
+        for labels, runs in self.cells().items():
+            without = sorted(every - {objective for run in runs for objective in run.objectives})
+            if without and any(run.error is None for run in runs):
+                lines.append(f"- trained without {', '.join(without)}: {', '.join(labels)}")
         if len(self.runs) < self.planned:
             lines.append(f"- {self.planned - len(self.runs)} of {self.planned} runs are still to come")
         return "\n" + "".join(f"{line}\n" for line in lines) if lines else ""
