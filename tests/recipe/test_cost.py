@@ -20,7 +20,7 @@ BATCH = 32
 FLOPS_A_SAMPLE = 1.3e9
 """Forward and backward, of one picture with all its texts: at most."""
 WASTED_BY_THE_TEXT_TOWER = 0.12
-"""Of the questions, five a picture; padded to the longest, half of it would be waste."""
+"""Of the questions, eight a picture; padded to the longest, half of it would be waste."""
 
 
 @pytest.fixture(scope="module")

@@ -18,17 +18,21 @@ CONFIG = SweepConfig(recipe="quickstart", set={"train.minutes": None}, grid=GRID
 
 
 class Trainer:
-    """Writes what a training would leave, with figures that depend on the recipe; fails where it is told to."""
+    """Writes what a training would leave, with figures that depend on the recipe.
 
-    def __init__(self, fail: str = "") -> None:
+    fail: runs that fail, without: runs that leave grounding out, by how their name begins.
+    """
+
+    def __init__(self, fail: str = "", without: str = " ") -> None:
         self.trained: list[str] = []
-        self.fail = fail
+        self.fail, self.without = fail, without
 
     def __call__(self, recipe: Path, run: Path) -> None:
         self.trained.append(run.name)
         if self.fail and run.name.startswith(self.fail):
             raise RunFailed("the loss is not finite")
         found = load_recipe(recipe).recipe
+        left_out = ["objectives.grounding=null"] if run.name.startswith(self.without) else []
         run.mkdir(parents=True)
         accuracy = 0.5 + found.train.steps / 100 + found.seed / 1000 if found.train.steps else 0.0
         metrics = {
@@ -38,6 +42,7 @@ class Trainer:
             "tasks": {"vqa": {"accuracy": accuracy, "floor": 0.4, "count": 10}},
         }
         (run / "metrics.json").write_text(json.dumps(metrics))
+        (run / "recipe.yaml").write_text(load_recipe(recipe, sets=left_out).to_yaml(origins=False))
         (run / "manifest.json").write_text("{}")
         examples = Examples()
         examples.split("tasks").tallies["vqa_by_kind"] = {"relation": Tally(6, 8, 0.5)}
@@ -90,6 +95,13 @@ def test_a_failure_does_not_stop_the_others_and_is_tried_again(tmp_path: Path) -
     sweep(CONFIG, tmp_path, repaired := Trainer())
     assert [name.rpartition("-")[0] for name in repaired.trained] == ["concat-5-seed3"]
     assert "failed" not in (tmp_path / "sweep.md").read_text()
+
+
+def test_what_only_some_places_are_trained_by_is_told(tmp_path: Path) -> None:
+    sweep(CONFIG, tmp_path, Trainer(without="concat"))
+    assert "- trained without grounding: concat, 5\n" in (tmp_path / "sweep.md").read_text()
+    sweep(CONFIG, tmp_path / "alike", Trainer())
+    assert "trained without" not in (tmp_path / "alike" / "sweep.md").read_text()
 
 
 def test_a_run_that_was_cut_is_not_taken_for_one_that_ended(tmp_path: Path) -> None:
