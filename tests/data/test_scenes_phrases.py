@@ -55,7 +55,7 @@ THINGS = (
     ],
 )
 def test_phrases_by_hand(source: Scenes, query: Query, english: object, chinese: object) -> None:
-    named = _named(query, [(thing, where(thing)) for thing in THINGS])
+    named = _named(query, THINGS, [where(thing) for thing in THINGS])
     for language, wanted in (("en", english), ("zh", chinese)):
         question = source._question(Random(1), query, LANGUAGES[language], named)
         assert said(question) == wanted

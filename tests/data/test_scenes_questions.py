@@ -153,7 +153,7 @@ def test_a_question_alone_says_little() -> None:
 
 def texts(source, index: int):
     rng = Random(index)
-    return source._questions(rng, source.scene(index).things)
+    return source._questions(rng, source.scene(index).things, [])
 
 
 def test_being_held_out_does_not_give_the_answer_away() -> None:

@@ -123,7 +123,8 @@ def _example(name: str, task: _Noted, system: System, batch: Batch, trained_by: 
     stream = task.stream or name
     terms = _terms(system, stream, trained_by)
     drawn = any(isinstance(term, MaskedLM) for term in terms)
-    texts = list(_texts(batch.texts[stream], _chosen(system, batch, terms))) if stream in batch.texts else []
+    rows = batch.texts.get(stream)
+    texts = [] if rows is None else list(_texts(rows, _chosen(rows, terms, system.recipe.seed)))
     found = _own(task.rows, texts) if task.together is None else _joined(task.rows, texts, task.together)
     if not found:
         return _of_picture(task, system, batch, stream, trained_by)
@@ -148,16 +149,15 @@ def _terms(system: System, stream: str, trained_by: Sequence[str]) -> list[Term[
     return [term for term in terms if getattr(term.config, "stream", None) == stream]
 
 
-def _chosen(system: System, batch: Batch, terms: Sequence[Term[Any]]) -> Tensor | None:
-    """bool `[R, L]`: tokens of a stream that an objective draws to be guessed, or that are to tell what they name.
+def _chosen(text: TextBatch, terms: Sequence[Term[Any]], seed: int) -> Tensor | None:
+    """bool `[R, L]`: tokens of a stream that a term draws to be guessed, or that are to tell what they name.
 
-    None where no objective chooses.
+    None where no term chooses.
     """
     for term in terms:
-        text = batch.texts[term.config.stream]
         if isinstance(term, MaskedLM):
             with torch.random.fork_rng(devices=()):
-                torch.manual_seed(system.recipe.seed)
+                torch.manual_seed(seed)
                 return term.choose(text)
         if isinstance(term, Grounding) and text.phrases is not None:
             return text.phrases.of > 0

@@ -20,7 +20,7 @@ from tuwen.data._scenes.chinese import CHINESE
 from tuwen.data._scenes.english import ENGLISH
 from tuwen.data._scenes.foils import brief, foils
 from tuwen.data._scenes.language import Language
-from tuwen.data._scenes.questions import Query, queries
+from tuwen.data._scenes.questions import Query, Things, queries
 from tuwen.data._scenes.render import Renderer
 from tuwen.data._scenes.shapes import box
 from tuwen.data._scenes.world import (
@@ -153,14 +153,14 @@ class Scenes:
 
     def sample(self, key: str, scene: Scene, rng: Random) -> Sample:
         """The picture of any scene and what is said about it; `rng` chooses the words."""
-        things = scene.things
+        things, boxes = scene.things, [_box(thing) for thing in scene.things]
         return Sample(
             key=key,
             image=self.render(scene),
             captions=self._captions(rng, things),
-            questions=self._questions(rng, things),
+            questions=self._questions(rng, things, boxes),
             label=" ".join(things[0].pair) if len(things) == 1 else None,
-            boxes=self._boxes(things),
+            boxes=self._boxes(things, boxes),
             choices=self._choices(rng, things),
         )
 
@@ -182,10 +182,9 @@ class Scenes:
                 captions.append(Caption(text, language.code))
         return tuple(captions)
 
-    def _questions(self, rng: Random, things: tuple[Thing, ...]) -> tuple[Question, ...]:
+    def _questions(self, rng: Random, things: Things, boxes: Sequence[Rectangle]) -> tuple[Question, ...]:
         asked = queries(rng, things, self.held_out_pairs, self.config.questions)
-        boxes = [(thing, _box(thing)) for thing in things] if self.config.phrases else []
-        named = [_named(query, boxes) if boxes else {} for query in asked]
+        named = [_named(query, things, boxes) if self.config.phrases else {} for query in asked]
         return tuple(
             self._question(rng, query, language, where)
             for query, where in zip(asked, named, strict=True)
@@ -207,25 +206,25 @@ class Scenes:
             for language in self._languages
         )
 
-    def _boxes(self, things: tuple[Thing, ...]) -> tuple[Box, ...]:
+    def _boxes(self, things: Things, boxes: Sequence[Rectangle]) -> tuple[Box, ...]:
         texture = self.config.describe_texture
-        boxes = []
-        for thing in things:
-            for language in self._languages:
-                boxes.append(Box(_box(thing), language.caption((thing,), texture)))
-        return tuple(boxes)
+        return tuple(
+            Box(xyxy, language.caption((thing,), texture))
+            for thing, xyxy in zip(things, boxes, strict=True)
+            for language in self._languages
+        )
 
 
 def _box(thing: Thing) -> Rectangle:
     return box(thing.attributes.shape, thing.x, thing.y, thing.radius, thing.angle)
 
 
-def _named(query: Query, things: Sequence[tuple[Thing, Rectangle]]) -> Named:
+def _named(query: Query, things: Things, boxes: Sequence[Rectangle]) -> Named:
     """The boxes of what a question's `a`, `b` and `it` name, in this order: all are compared with `a`."""
     return {
-        "a": tuple(box for thing, box in things if query.a.fits(thing.attributes)),
-        "b": tuple(box for thing, box in things if query.b.fits(thing.attributes)),
-        "it": tuple(box for thing, box in things if thing is query.it),
+        "a": tuple(box for thing, box in zip(things, boxes, strict=True) if query.a.fits(thing.attributes)),
+        "b": tuple(box for thing, box in zip(things, boxes, strict=True) if query.b.fits(thing.attributes)),
+        "it": tuple(box for thing, box in zip(things, boxes, strict=True) if thing is query.it),
     }
 
 

@@ -89,7 +89,8 @@ class Grounding(Term[Config]):
         number, first = phrases.number[row, phrase], phrases.number[row, 0]
         box = _centred(phrases.box.to(told))
         one, further = number == 1, (phrase > 0) & (first >= 0)
-        losses = F.cross_entropy(logits, number.clamp(max=NUMBERS - 1), reduction="none")
+        how_many = number.clamp(max=NUMBERS - 1)
+        losses = F.cross_entropy(logits, how_many, reduction="none")
         losses = losses + one * self._cost(place - box[row, phrase])
         beside = _offset(box[row, phrase], box[row, 0])
         losses = losses + (further & one & (first == 1)) * self._cost(offset - beside)
@@ -97,7 +98,7 @@ class Grounding(Term[Config]):
         share = 1 / _tokens(phrases)[row, phrase].to(told)
         xyxy, middle = phrases.box[row, phrase], place[:, :2]
         inside = ((middle >= xyxy[:, :2]) & (middle <= xyxy[:, 2:])).all(-1)
-        parts = {"number": ((logits.argmax(-1) == number.clamp(max=NUMBERS - 1)) * share).sum() / share.sum()}
+        parts = {"number": ((logits.argmax(-1) == how_many) * share).sum() / share.sum()}
         if one.any():
             parts["pointing"] = (inside * one * share).sum() / (one * share).sum()
         count = (phrases.number >= 0).sum().float()

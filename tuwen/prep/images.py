@@ -67,15 +67,13 @@ class ImageConfig(PartConfig):
         return self
 
     @property
-    def moving(self) -> list[str]:
-        """The settings by which things may come to stand elsewhere in the model's square than in the picture."""
-        moves = {
-            "resize": self.resize != "squash",
-            "augment": self.augment != "none",
-            "flip": self.flip,
-            "rotate": self.rotate > 0,
-        }
-        return [f"image.{name}" for name, moved in moves.items() if moved]
+    def moving(self) -> dict[str, str | float]:
+        """The settings by which things may come to stand elsewhere in the model's square than in the picture.
+
+        Each with the value that leaves them where they are.
+        """
+        still: dict[str, str | float] = {"resize": "squash", "augment": "none", "flip": False, "rotate": 0.0}
+        return {f"image.{name}": value for name, value in still.items() if getattr(self, name) != value}
 
 
 class ImagePrep:

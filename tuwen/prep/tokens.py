@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
 from tuwen.core.errors import CheckpointError, DataError
 from tuwen.core.rooms import PartConfig
+
+T = TypeVar("T")
 
 PAD, BOS, EOS, SEP, MASK = "<pad>", "<bos>", "<eos>", "<sep>", "<mask>"
 SPECIAL = (PAD, BOS, EOS, SEP, MASK)
@@ -171,29 +173,28 @@ class Tokenizer:
 
     def read(self, text: str) -> list[int]:
         """`<bos> text <eos>`, cut to `max_length`: how a text tower reads a text."""
-        return self._between(self.marks.before, text, self.marks.behind)
+        return self._between(self.marks.before, self.encode(text), self.marks.behind)
 
     def locate(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """`read(text)`, and for each token the characters `text[start:stop]` that it stands for; (0, 0) for none."""
-        room = self.max_length - len(self.marks.before) - len(self.marks.behind)
+        before, behind = self.marks.before, self.marks.behind
         ids, places = self._located(text)
-        nowhere = [(0, 0)]
         return (
-            [*self.marks.before, *ids[:room], *self.marks.behind],
-            [*nowhere * len(self.marks.before), *places[:room], *nowhere * len(self.marks.behind)],
+            self._between(before, ids, behind),
+            self._between([(0, 0)] * len(before), places, [(0, 0)] * len(behind)),
         )
 
     def prompt(self, text: str) -> list[int]:
         """`<bos> text <sep>`: how a language model is asked; the answer follows."""
-        return self._between(self.marks.before, text, self.marks.between)
+        return self._between(self.marks.before, self.encode(text), self.marks.between)
 
     def answer(self, text: str) -> list[int]:
         """`text <eos>`: what a language model is to say after a prompt."""
-        return self._between((), text, (self.eos,))
+        return self._between((), self.encode(text), (self.eos,))
 
-    def _between(self, before: tuple[int, ...], text: str, behind: tuple[int, ...]) -> list[int]:
+    def _between(self, before: Sequence[T], text: Sequence[T], behind: Sequence[T]) -> list[T]:
         room = self.max_length - len(before) - len(behind)
-        return [*before, *self.encode(text)[:room], *behind]
+        return [*before, *text[:room], *behind]
 
 
 def _tuples(content: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ refused if not: nobody shall train for an hour to find that no position carried 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,6 @@ from tuwen.core.batch import Batch
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import find_part
 from tuwen.objectives import Objective
-from tuwen.prep.images import ImageConfig
 from tuwen.recipe.encoding import Encoder
 from tuwen.recipe.reading import write_value
 from tuwen.recipe.schema import Recipe
@@ -179,7 +178,8 @@ def _unsuited(objective: Objective[Any], recipe: Recipe) -> str | None:
     terms = [term for _, term in objective.terms("").values()]
     moving = recipe.image.moving
     if moving and any(term.needs_places for term in terms):
-        return f"boxes do not move along with what {' and '.join(moving)} may move; say {_and_none(moving)}"
+        still = " and ".join(f"{name}={write_value(value)}" for name, value in moving.items())
+        return f"boxes do not move along with what {' and '.join(moving)} may move; say {still}"
     fusion = (recipe.model.fusion or {}).get("kind")
     of_words = fusion is not None and getattr(find_part("fusion", fusion), "OF_WORDS", False)
     if not of_words and any(term.needs_words for term in terms):
@@ -190,9 +190,3 @@ def _unsuited(objective: Objective[Any], recipe: Recipe) -> str | None:
         )
         return f"{has}; take one like cross_attention"
     return None
-
-
-def _and_none(moving: Sequence[str]) -> str:
-    """The settings that move nothing."""
-    still = {name: getattr(ImageConfig(), name.removeprefix("image.")) for name in moving}
-    return " and ".join(f"{name}={write_value(value)}" for name, value in still.items())

@@ -121,17 +121,15 @@ class Language:
         text, opened = "", 0
         mentions: dict[str, tuple[int, int]] = {}
         references = {"a": query.a, "b": query.b}
-        for piece, name, form in _pieces(_pick(rng, self.questions[query.form])):
+        for name, form, bracket, words in _pieces(_pick(rng, self.questions[query.form])):
             start = len(text)
-            if name in references:
-                text += getattr(self.refer(references[name]), form)
+            text += getattr(self.refer(references[name]), form) if name else words
+            if name:
                 mentions[name] = (start, len(text))
-            elif name == "[":
+            elif bracket == "[":
                 opened = start
-            elif name == "]":
+            elif bracket == "]":
                 mentions["it"] = (opened, start)
-            else:
-                text += piece
         return text, mentions
 
     def answer(self, value: str) -> str:
@@ -158,17 +156,9 @@ class Language:
 
 
 @cache
-def _pieces(template: str) -> tuple[tuple[str, str, str], ...]:
-    """A question's words, and between them its nouns (a name and a form) and brackets (as names)."""
-    parts = re.split(r"(\{\w\.\w+\}|[\[\]])", template)
-    return tuple((part, *_field(part)) for part in parts if part)
-
-
-def _field(part: str) -> tuple[str, str]:
-    if part in "[]":
-        return part, ""
-    name, _, form = part[1:-1].partition(".") if part[0] == "{" else ("", "", "")
-    return name, form
+def _pieces(template: str) -> list[tuple[str, str, str, str]]:
+    """A question piece by piece, each a noun (its name and form), a bracket or words; what it is not is empty."""
+    return re.findall(r"\{(\w)\.(\w+)\}|([\[\]])|([^{\[\]]+)", template)
 
 
 def _said(thing: Thing, describe_texture: bool) -> Attributes:
