@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -12,6 +13,7 @@ from tuwen.fusion import Fusion, FusionContext
 from tuwen.layers.blocks import CrossBlock
 from tuwen.layers.init import initialise
 from tuwen.layers.pooling import mean_pool
+from tuwen.layers.ragged import Groups, Ragged
 
 OF_WORDS = True
 """Its tokens are those of the text, in their order."""
@@ -43,15 +45,17 @@ class CrossAttentionFusion(Fusion):
         initialise(self, config.depth)
 
     def forward(self, image: Features, text: Features, rows: Tensor | None = None) -> Features:
-        tokens = self.enter(text.tokens)
-        mask = None if text.mask is None else text.mask[:, None, None]
+        mask = text.tokens.new_ones(text.tokens.shape[:2], dtype=torch.bool) if text.mask is None else text.mask
+        layout = Ragged.of(mask, self.width)
+        groups = Groups.of(layout, len(image.tokens) if rows is None else len(rows))
+        tokens = self.enter(layout.lay(text.tokens))
         image_mask = image.mask if image.mask is None or rows is None else image.mask[rows]
         for block in self.blocks:
             assert isinstance(block, CrossBlock)
             context = block.cross.project(image.tokens)
-            tokens = block(tokens, context if rows is None else context.select(rows), mask, image_mask)
+            tokens = block(tokens, context if rows is None else context.select(rows), groups, image_mask)
         tokens = self.norm(tokens)
-        return Features(tokens, mean_pool(tokens, text.mask), text.mask)
+        return Features(layout.spread(tokens), layout.pool(tokens, mean_pool), text.mask)
 
 
 def build(config: Config, context: FusionContext) -> CrossAttentionFusion:

@@ -12,8 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tuwen.layers.ragged import Bucket, Ragged
+from tuwen.core.precision import precise
+from tuwen.layers.ragged import Bucket, Groups, Ragged
 from tuwen.layers.rotary import Rotation
+
+SHORT = 64
+"""On a CPU, buckets of rows of up to so many tokens are attended to in float32. Hardly two of them are of one size, and
+for each new size a bf16 product has a kernel made, which takes longer than all of its work."""
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -160,8 +165,11 @@ class SelfAttention(nn.Module):
         return self.out(layout.within_rows(self.qkv(x), self._mix))
 
     def _mix(self, qkv: Tensor, bucket: Bucket) -> Tensor:
-        query, key, value = self._heads(qkv)
-        return _joined(attention(query, key, value, bucket.seen))
+        """`[n, l, 3 D]` → `[n, l, D]`."""
+        short = qkv.device.type == "cpu" and bucket.length <= SHORT
+        with torch.autocast(qkv.device.type, enabled=not short and torch.is_autocast_enabled(qkv.device.type)):
+            query, key, value = self._heads(precise(qkv) if short else qkv)
+            return _joined(attention(query, key, value, bucket.seen))
 
     def _heads(self, qkv: Tensor) -> tuple[Tensor, ...]:
         """`[B, N, 3 D]` → three of `[B, H, N, d]`."""
@@ -186,7 +194,7 @@ class CrossAttention(nn.Module):
     def project(self, context: Tensor) -> KeyValues:
         """The context's keys and values. `[P, M, C]` → two of `[P, H, M, d]`."""
         rows, length, _ = context.shape
-        heads = self.key_value(context).view(rows, length, 2, self.heads, -1)
+        heads = self.key_value(context).view(rows, length, 2, self.heads, self.query.out_features // self.heads)
         key, value = heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
         return KeyValues(key, value)
 
@@ -206,6 +214,16 @@ class CrossAttention(nn.Module):
         query = self.query(x).view(pictures, rows // pictures * length, self.heads, width // self.heads).transpose(1, 2)
         seen = attention(query.contiguous(), context.key, context.value, None if mask is None else mask[:, None, None])
         return self.out(_joined(seen).view_as(x))
+
+    def ragged(self, x: Tensor, context: KeyValues, groups: Groups, mask: Tensor | None = None) -> Tensor:
+        """Let the tokens of each group read its context. `[1, T, D]` → `[1, T, D]`; mask as in `forward`."""
+        seen = None if mask is None else mask[:, None, None]
+
+        def mix(query: Tensor) -> Tensor:
+            heads = query.view(*query.shape[:2], self.heads, query.shape[2] // self.heads).transpose(1, 2)
+            return _joined(attention(heads.contiguous(), context.key, context.value, seen))
+
+        return self.out(groups.within(self.query(x), mix))
 
 
 def _joined(heads: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tuwen.layers.attention import CrossAttention, KeyValues, SelfAttention
-from tuwen.layers.ragged import Ragged
+from tuwen.layers.ragged import Groups, Ragged
 from tuwen.layers.rotary import Rotation
 
 Gelu = Literal["none", "tanh"]
@@ -95,10 +95,17 @@ class CrossBlock(nn.Module):
         self,
         x: Tensor,
         context: KeyValues,
-        mask: Tensor | None = None,
+        mask: Tensor | Groups | None = None,
         context_mask: Tensor | None = None,
     ) -> Tensor:
-        """x `[R, N, D]`, context from `cross.project`, masks as in `Block` and `CrossAttention` → `[R, N, D]`."""
+        """x `[R, N, D]`, context from `cross.project`, masks as in `Block` and `CrossAttention` → `[R, N, D]`.
+
+        With groups in the place of the mask, x is `[1, T, D]`: its rows laid end to end; a group shares its context.
+        """
+        if isinstance(mask, Groups):
+            x = x + self.attention.ragged(self.attention_norm(x), mask.layout)
+            x = x + self.cross.ragged(self.cross_norm(x), context, mask, context_mask)
+            return x + self.mlp(self.mlp_norm(x))
         x = x + self.attention(self.attention_norm(x), mask)[0]
         x = x + self.cross(self.cross_norm(x), context, context_mask)
         return x + self.mlp(self.mlp_norm(x))

@@ -4,13 +4,15 @@ What a Transformer does to each token alone (norms, linear layers: most of its w
 belongs to. So the tokens of all rows are laid end to end, and only attention looks at rows: at a few buckets of rows
 that are about equally long (as unpadding in Zeng et al. 2022, "Boosting distributed training performance of the
 unpadded BERT model", arXiv:2208.08124, section 4, with buckets in the place of a kernel of its own).
-Shapes: R rows, L tokens of the longest, T tokens laid, D width; n rows of l tokens in a bucket.
+Shapes: R rows, L tokens of the longest, S tokens laid, T with the filling, D width; n rows of l tokens in a bucket; G
+groups of N tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +21,11 @@ from torch import Tensor
 BUCKET = 2**20
 """A further bucket, a score of small operations, is made where it saves as many tokens times the square of their width:
 16 tokens at a width of 256."""
+SIZES = 32
+"""Laid tokens are filled up to a multiple of the power of two that goes about so often into them. Few sizes occur then,
+and on a CPU, where each new size of a product costs the making of a kernel, nearly all were met before."""
+SLOTS = 8
+"""The same for the tokens of a group: a multiple of this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +46,13 @@ class Bucket:
 class Ragged:
     """How rows are laid end to end, the shortest first.
 
-    order: `[R]` int64, the padded batch's row in each of the layout's. place: `[T]` int64, where each laid token stands
-    in the padded batch `[R · L]`. mask: bool `[R, L]` of the padded batch.
+    order: `[R]` int64, the padded batch's row in each of the layout's. place: `[S]` int64, where each laid token stands
+    in the padded batch `[R · L]`; zeros come behind them, up to `size`. mask: bool `[R, L]` of the padded batch.
     """
 
     order: Tensor
     place: Tensor
+    size: int
     mask: Tensor
     buckets: tuple[Bucket, ...]
 
@@ -71,28 +79,30 @@ class Ragged:
             first += rows
         if not lengths:
             places, buckets = [order], [Bucket(0, mask.shape[1], None, None)]
-        return cls(order, torch.cat(places), mask, tuple(buckets))
+        place = torch.cat(places)
+        return cls(order, place, _filled(len(place)), mask, tuple(buckets))
 
     def lay(self, values: Tensor) -> Tensor:
         """`[R, L, ...]` → `[1, T, ...]`."""
-        return values.flatten(0, 1)[self.place].unsqueeze(0)
+        return take(values.flatten(0, 1), self.place, self.size).unsqueeze(0)
 
     def spread(self, laid: Tensor) -> Tensor:
         """`[1, T, D]` → `[R, L, D]`, zeros where there is no token."""
         rows, length = self.mask.shape
-        padded = laid.new_zeros(rows * length, laid.shape[-1]).index_copy(0, self.place, laid[0])
-        return padded.view(rows, length, laid.shape[-1]) * self.mask.unsqueeze(-1)
+        return put(laid[0], self.place, rows * length).view(rows, length, laid.shape[-1]) * self.mask.unsqueeze(-1)
 
     def each(self, laid: Tensor) -> Iterator[tuple[Tensor, Bucket]]:
         """`[1, T, D]` → the tokens `[n, l, D]` of each bucket."""
         counts = [bucket.length * bucket.rows for bucket in self.buckets]
-        for part, bucket in zip(torch.split(laid[0], counts), self.buckets, strict=True):
+        for part, bucket in zip(torch.split(laid[0, : len(self.place)], counts), self.buckets, strict=True):
             yield part.view(bucket.rows, bucket.length, laid.shape[-1]), bucket
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def within_rows(self, laid: Tensor, mix: Callable[[Tensor, Bucket], Tensor]) -> Tensor:
         """Let the tokens of a row read each other. mix: `[n, l, D]` → `[n, l, E]`. `[1, T, D]` → `[1, T, E]`."""
-        return torch.cat([mix(part, bucket).flatten(0, 1) for part, bucket in self.each(laid)]).unsqueeze(0)
+        mixed = [mix(part, bucket).flatten(0, 1) for part, bucket in self.each(laid)]
+        filling = mixed[0].new_zeros(self.size - len(self.place), mixed[0].shape[-1])
+        return torch.cat([*mixed, filling]).unsqueeze(0)
 
     def pool(self, laid: Tensor, pool: Callable[[Tensor, Tensor | None], Tensor]) -> Tensor:
         """One vector a row. pool: `[n, l, D]` and the bucket's mask → `[n, D]`. `[1, T, D]` → `[R, D]`."""
@@ -102,7 +112,70 @@ class Ragged:
     @property
     def waste(self) -> float:
         """The share of the laid tokens that are padding."""
-        return 1 - float(self.mask.sum()) / len(self.place)
+        return 1 - float(self.mask.sum()) / self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Laid tokens by the group that their row is in, for what all rows of a group read.
+
+    slot: `[S]` int64, where each laid token stands in `[G · N]`. groups, length: G and N, of the largest group.
+    """
+
+    layout: Ragged
+    slot: Tensor
+    groups: int
+    length: int
+
+    @classmethod
+    def of(cls, layout: Ragged, groups: int) -> Groups:
+        """Rows of the padded batch in so many groups, each of equally many rows that follow each other."""
+        if not len(layout.place):
+            return cls(layout, layout.place, groups, 0)
+        there = layout.mask.new_zeros(layout.mask.numel()).index_fill(0, layout.place, True)
+        upto = there.view(groups, -1).cumsum(1)
+        length = -(-int(upto[:, -1].max()) // SLOTS) * SLOTS
+        start = torch.arange(groups, device=upto.device).unsqueeze(1) * length
+        return cls(layout, (start + upto - 1).flatten()[layout.place], groups, length)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def within(self, laid: Tensor, mix: Callable[[Tensor], Tensor]) -> Tensor:
+        """Change each group's tokens together. mix: `[G, N, D]` → `[G, N, E]`. `[1, T, D]` → `[1, T, E]`."""
+        grouped = put(laid[0], self.slot, self.groups * self.length).view(self.groups, self.length, laid.shape[-1])
+        return take(mix(grouped).flatten(0, 1), self.slot, self.layout.size).unsqueeze(0)
+
+
+def take(values: Tensor, index: Tensor, rows: int) -> Tensor:
+    """`values[index]`, with zeros behind them up to so many rows. No value may be taken twice."""
+    taken: Tensor = _Take.apply(values, index, rows)  # type: ignore[no-untyped-call]
+    return taken
+
+
+def put(values: Tensor, index: Tensor, rows: int) -> Tensor:
+    """The other way round: the first values, one for each index, in their places among so many rows of zeros."""
+    return values.new_zeros(rows, *values.shape[1:]).index_copy(0, index, values[: len(index)])
+
+
+class _Take(torch.autograd.Function):
+    """PyTorch's own backward pass adds gradients up, one by one: it does not know that no value is taken twice."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, index: Tensor, rows: int) -> Tensor:
+        ctx.save_for_backward(index)
+        ctx.values = len(values)
+        taken = values.new_zeros(rows, *values.shape[1:])
+        taken[: len(index)] = values.index_select(0, index)
+        return taken
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (index,) = ctx.saved_tensors
+        return put(gradient, index, ctx.values), None, None
+
+
+def _filled(tokens: int) -> int:
+    step = 1 << max(0, (tokens // SIZES).bit_length() - 1)
+    return -(-tokens // step) * step
 
 
 def cut(lengths: list[int], bucket: int) -> list[tuple[int, int]]:

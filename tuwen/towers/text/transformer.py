@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -49,7 +50,8 @@ class TextTransformer(TextTower):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Features:
         layout = Ragged.of(mask, self.width, self.causal)
-        tokens = self.token(layout.lay(ids)) + self.position[:, layout.place % ids.shape[1]]
+        places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+        tokens = self.token(layout.lay(ids)) + F.embedding(layout.lay(places), self.position[0])
         for block in self.blocks:
             tokens = block(tokens, layout)
         tokens = self.norm(tokens)
