@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tuwen.layers.attention import KeyValues
+from tuwen.layers.attention import KeyValues, pick
 
 PREFIX = -1
 """The segment of a picture's prefix, which every text of the row may see."""
@@ -50,13 +50,15 @@ class LanguageModel(nn.Module):
         return self.embed(torch.arange(self.vocab_size, device=next(self.parameters()).device))
 
     @abstractmethod
-    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor | None = None) -> Tensor:
         """Hidden states `[B, L, D]`, before `logits`.
 
         Args:
             embeddings: `[B, L, D]`.
             positions: `[B, L]` int64, each token's place in its text.
             mask: `[B, L, L]` bool from `causal_mask`, True where a token may see another.
+            asking: `[B, Q]` int64, the only tokens of each row whose states are wanted, then `[B, Q, D]`; the others
+                need not go through all of the last layer.
         """
 
     @abstractmethod
@@ -71,13 +73,13 @@ class LanguageModel(nn.Module):
         """As `step` with nothing before, for the hidden state of one token of each row alone.
 
         Args:
-            asking: `[B]` int64, which token; the others need not go through all of the last layer.
+            asking: `[B]` int64, which token.
 
         Returns:
             `[B, D]`, and the past with all tokens.
         """
         hidden, past = self.step(embeddings, positions, mask, None)
-        return hidden[torch.arange(len(hidden), device=hidden.device), asking], past
+        return pick(hidden, asking.unsqueeze(1))[:, 0], past
 
     @abstractmethod
     def logits(self, hidden: Tensor) -> Tensor:

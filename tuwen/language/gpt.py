@@ -63,12 +63,12 @@ class GPT(LanguageModel):
     def embed(self, ids: Tensor) -> Tensor:
         return self.token(ids)
 
-    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor | None = None) -> Tensor:
         if self.local is not None:
             embeddings = self.local(embeddings, positions, mask)
         x, rotation = self._place(embeddings, positions)
-        for block in self.blocks:
-            x = block(x, mask.unsqueeze(1), rotation)
+        for number, block in enumerate(self.blocks, start=1):
+            x = block(x, mask.unsqueeze(1), rotation, asking if number == len(self.blocks) else None)
         return self.norm(x)
 
     def step(
@@ -79,13 +79,13 @@ class GPT(LanguageModel):
     def read(
         self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor
     ) -> tuple[Tensor, list[KeyValues]]:
-        hidden, past = self._step(embeddings, positions, mask, None, asking)
+        hidden, past = self._step(embeddings, positions, mask, None, asking.unsqueeze(1))
         return hidden[:, 0], past
 
     def _step(
         self, embeddings: Tensor, positions: Tensor, mask: Tensor, past: list[KeyValues] | None, asking: Tensor | None
     ) -> tuple[Tensor, list[KeyValues]]:
-        """asking: `[B]`, the only token of each row that is wanted from the last layer; None for all."""
+        """asking: `[B, Q]`, the only tokens of each row that are wanted from the last layer; None for all."""
         now: list[KeyValues] = []
         layers = iter(past) if past is not None else repeat(None)
         if self.local is not None:

@@ -145,7 +145,7 @@ class SelfAttention(nn.Module):
             mask: as in `attention`.
             past: what was read before.
             rotation: of the tokens in `x`, where positions are told by rotation.
-            asking: `[B]` int64, the only token of each row that reads, then `[B, 1, D]`; None for all.
+            asking: `[B, Q]` int64, the only tokens of each row that read, then N is Q in what returns; None for all.
 
         Returns:
             `[B, N, D]`, and the past with these tokens.
@@ -155,9 +155,8 @@ class SelfAttention(nn.Module):
             query, key = rotation(query), rotation(key)
         now = KeyValues(key, value) if past is None else past.extend(key, value)
         if asking is not None:
-            rows = torch.arange(len(x), device=x.device)
-            query = query[rows, :, asking].unsqueeze(2)
-            mask = None if mask is None else mask[rows, :, asking].unsqueeze(2)
+            query = pick(query, asking.unsqueeze(1).expand(-1, self.heads, -1))
+            mask = None if mask is None else pick(mask, asking.unsqueeze(1).expand(-1, mask.shape[1], -1))
         return self.out(_joined(attention(query, now.key, now.value, mask))), now
 
     def ragged(self, x: Tensor, layout: Ragged) -> Tensor:
@@ -224,6 +223,11 @@ class CrossAttention(nn.Module):
             return _joined(attention(heads.contiguous(), context.key, context.value, seen))
 
         return self.out(groups.within(self.query(x), mix))
+
+
+def pick(tokens: Tensor, asking: Tensor) -> Tensor:
+    """Some tokens of each row. `[..., N, D]` and int64 `[..., Q]` → `[..., Q, D]`."""
+    return tokens.gather(-2, asking.unsqueeze(-1).expand(*asking.shape, tokens.shape[-1]))
 
 
 def _joined(heads: Tensor) -> Tensor:

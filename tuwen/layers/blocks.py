@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tuwen.layers.attention import CrossAttention, KeyValues, SelfAttention
+from tuwen.layers.attention import CrossAttention, KeyValues, SelfAttention, pick
 from tuwen.layers.ragged import Groups, Ragged
 from tuwen.layers.rotary import Rotation
 
@@ -49,15 +49,21 @@ class Block(nn.Module):
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp = MLP(width, ratio, gelu)
 
-    def forward(self, x: Tensor, mask: Tensor | Ragged | None = None, rotation: Rotation | None = None) -> Tensor:
-        """x `[B, N, D]`; mask bool, broadcastable to `[B, H, N, N]`; rotation as in `step`. Returns `[B, N, D]`.
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | Ragged | None = None,
+        rotation: Rotation | None = None,
+        asking: Tensor | None = None,
+    ) -> Tensor:
+        """x `[B, N, D]`; mask bool, broadcastable to `[B, H, N, N]`; the rest as in `step`. Returns `[B, N, D]`.
 
         With a layout in the place of the mask, x is `[1, T, D]`: its rows laid end to end.
         """
         if isinstance(mask, Ragged):
             x = x + self.attention.ragged(self.attention_norm(x), mask)
             return x + self.mlp(self.mlp_norm(x))
-        return self.step(x, mask, None, rotation)[0]
+        return self.step(x, mask, None, rotation, asking)[0]
 
     def step(
         self,
@@ -69,12 +75,12 @@ class Block(nn.Module):
     ) -> tuple[Tensor, KeyValues]:
         """As `forward`, for tokens that come after those in `past`; also returns the past with them.
 
-        rotation: of the tokens in `x`, where positions are told by rotation. asking: `[B]` int64, the only token of
-        each row that goes on, `[B, 1, D]`; None for all.
+        rotation: of the tokens in `x`, where positions are told by rotation. asking: `[B, Q]` int64, the only tokens
+        of each row that go on, `[B, Q, D]`; None for all.
         """
         mixed, now = self.attention(self.attention_norm(x), mask, past, rotation, asking)
         if asking is not None:
-            x = x[torch.arange(len(x), device=x.device), asking].unsqueeze(1)
+            x = pick(x, asking)
         x = x + mixed
         return x + self.mlp(self.mlp_norm(x)), now
 

@@ -176,10 +176,13 @@ class Forward:
         if text.loss_mask is None:
             raise DataError(f"no position of the stream {stream!r} carries a loss: its task gives texts to read only.")
         read = self._behind_pictures(text) if text.slots is None else self._among_pictures(text, text.slots)
-        hidden = language(read.embeddings, positions_in(read.segments), causal_mask(read.segments))
         rows, places = text.loss_mask.nonzero(as_tuple=True)
-        before = hidden[rows, read.places[rows, places] - 1]
-        return Predictions(language.logits(before), text.ids[rows, places], rows)
+        upto = text.loss_mask.cumsum(1)
+        asking = upto.new_zeros(len(upto), int(upto[:, -1].max()))
+        number = upto[rows, places] - 1
+        asking[rows, number] = read.places[rows, places] - 1
+        hidden = language(read.embeddings, positions_in(read.segments), causal_mask(read.segments), asking)
+        return Predictions(language.logits(hidden[rows, number]), text.ids[rows, places], rows)
 
     def _behind_pictures(self, text: TextBatch) -> Interleaved:
         """Each row behind the prefix of its picture, which all of its texts see."""

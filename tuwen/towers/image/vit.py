@@ -78,7 +78,7 @@ class ViT(ImageTower):
         for block in blocks:
             tokens = block(tokens)
         assert isinstance(last, Block)
-        first = torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device)
+        first = torch.zeros(len(tokens), 1, dtype=torch.int64, device=tokens.device)
         return self.norm(last.step(tokens, None, None, asking=first)[0][:, 0])
 
     def _patches(self, pixels: Tensor) -> Tensor:
