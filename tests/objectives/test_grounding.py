@@ -12,13 +12,13 @@ from tuwen.core.batch import Batch, Phrases
 from tuwen.core.errors import DataError, RecipeError
 from tuwen.models.model import VisionLanguageModel
 
-HEADS = {"phrases": {"reads": "fused", "classes": 14}}
+HEADS = {"phrases": {"reads": "fused", "classes": 26}}
 TEXTS = [["a red circle", "the large disc on the left"], ["two things", "nothing"]]
 CIRCLE, STAR = (0.1, 0.2, 0.5, 0.4), (0.5, 0.6, 0.7, 0.9)
 NAMED: list[list[list[tuple[float, ...]] | None]] = [
     [[CIRCLE], [STAR]],  # one thing beside another
     [[STAR], []],  # one, and one that is not there
-    [[STAR, CIRCLE], [CIRCLE]],  # two, and one of them
+    [[CIRCLE, STAR], [CIRCLE]],  # two, and one of them
     [None, None],
 ]
 """Of each text's first and second phrase, the things; None where there is no such phrase."""
@@ -32,8 +32,11 @@ def batch() -> Batch:
     named = torch.tensor([[of is not None for of in row] for row in NAMED])
     of = ((place == 1) | (place == 2)) * named[:, :1] + 2 * ((place > 2) & (place < length)) * named[:, 1:]
     number = torch.tensor([[-1 if of is None else len(of) for of in row] for row in NAMED])
-    box = torch.tensor([[of[0] if of is not None and len(of) == 1 else (0.0,) * 4 for of in row] for row in NAMED])
-    return replace(made, texts={"vqa": replace(text, phrases=Phrases(of.long(), number, box))})
+    boxes = torch.zeros(len(NAMED), 2, 2, 4)
+    for row, phrase in ((row, phrase) for row in range(len(NAMED)) for phrase in range(2)):
+        for thing, box in enumerate(NAMED[row][phrase] or []):
+            boxes[row, phrase, thing] = torch.tensor(box)
+    return replace(made, texts={"vqa": replace(text, phrases=Phrases(of.long(), number, boxes))})
 
 
 def centred(box: tuple[float, ...]) -> Tensor:
@@ -60,14 +63,14 @@ def by_hand(model: VisionLanguageModel, made: Batch, tolerance: float) -> Tensor
             for token in own:
                 told = model.head("phrases")(token)
                 parts = [-told[:5].log_softmax(0)[len(things)]]
-                if len(things) == 1:
-                    parts.append(cost((told[5:9] - centred(things[0])) / tolerance))
+                for number, thing in enumerate(things):
+                    parts.append(cost((told[5 + 4 * number : 9 + 4 * number] - centred(thing)) / tolerance))
                 if phrase and len(things) == len(first) == 1:
                     (here, size), (there, other) = centred(things[0]).split(2), centred(first[0]).split(2)
                     offset = torch.cat([here - there, (size / other).log()])
-                    parts.append(cost((told[9:13] - offset) / tolerance))
+                    parts.append(cost((told[21:25] - offset) / tolerance))
                 if phrase:
-                    parts.append(cost((told[13:] - (len(things) - len(first))) / (2 * tolerance)))
+                    parts.append(cost((told[25:] - (len(things) - len(first))) / (2 * tolerance)))
                 losses.append(torch.stack(parts).sum() / len(own))
     return torch.stack(losses).sum()
 
@@ -110,8 +113,8 @@ def test_texts_that_do_not_say_where_things_are_give_nothing() -> None:
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        ({"reads": "fused", "classes": 10}, r"model\.heads\.phrases: grounding reads 14 numbers; say `classes: 14`"),
-        ({"reads": "text", "classes": 14}, r"model\.heads\.phrases: .* behind the fusion; say `reads: fused`"),
+        ({"reads": "fused", "classes": 10}, r"model\.heads\.phrases: grounding reads 26 numbers; say `classes: 26`"),
+        ({"reads": "text", "classes": 26}, r"model\.heads\.phrases: .* behind the fusion; say `reads: fused`"),
     ],
 )
 def test_a_head_that_does_not_fit_is_refused(head: dict[str, object], message: str) -> None:

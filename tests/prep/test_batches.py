@@ -126,9 +126,9 @@ def test_tags_and_views() -> None:
 
 def test_phrases_that_name_things() -> None:
     """The second row has no phrase, and the second phrase of the third no token: the text was cut before it."""
-    one, two = (0.25, 0.25, 0.5, 0.75), (0.0, 0.5, 1.0, 1.0)
+    one, two = (0.25, 0.25, 0.5, 0.75), (0.125, 0.5, 1.0, 1.0)
     rows = [
-        Row([1, 2, 3], phrases=RowPhrases([0, 2, 1], ((one, two), (two,)))),
+        Row([1, 2, 3], phrases=RowPhrases([0, 2, 1], ((two, one), (two,)))),
         Row([4]),
         Row([5, 6], phrases=RowPhrases([0, 1], ((), (one,)))),
     ]
@@ -136,7 +136,8 @@ def test_phrases_that_name_things() -> None:
     assert phrases is not None
     assert phrases.of.tolist() == [[0, 2, 1], [0, 0, 0], [0, 1, 0]]
     assert phrases.number.tolist() == [[2, 1], [-1, -1], [0, -1]]
-    assert phrases.box.tolist() == [[[0.0] * 4, list(two)], [[0.0] * 4] * 2, [[0.0] * 4] * 2]
+    none = [0.0] * 4
+    assert phrases.boxes.tolist() == [[[list(one), list(two)], [list(two), none]], *[[[none] * 2] * 2] * 2]
     assert collate([sample("a", Row([4]))], PAD).texts["words"].phrases is None
 
 
@@ -150,7 +151,7 @@ def test_a_batch_moves_as_a_whole() -> None:
     assert batch.keys == ("a",)
     assert text.phrases is not None
     tensors = [batch.pixels, batch.target, text.ids, text.segments, text.image, text.loss_mask, text.target]
-    tensors += [text.phrases.of, text.phrases.number, text.phrases.box]
+    tensors += [text.phrases.of, text.phrases.number, text.phrases.boxes]
     assert all(tensor is not None and tensor.device.type == "meta" for tensor in tensors)
 
 

@@ -44,20 +44,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Which tokens name things of the picture. Shapes: R rows, L tokens, K phrases of a row at most.
+    """Which tokens name things of the picture. Shapes: R rows, L tokens; K phrases a row, M things a phrase.
 
     of: `[R, L]` int64, the number of each token's phrase, from 1; 0 where it has none.
     number: `[R, K]` int64, how many things each phrase names; -1 where a row has no such phrase.
-    box: `[R, K, 4]` float32 `(x0, y0, x1, y1)` of the thing, as fractions of the picture, where it names one; else 0.
+    boxes: `[R, K, M, 4]` float32 `(x0, y0, x1, y1)` of the things from left to right, as fractions of the picture, and
+        zeros behind them.
     """
 
     of: Tensor
     number: Tensor
-    box: Tensor
+    boxes: Tensor
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Phrases:
         """The same with each tensor changed."""
-        return Phrases(change(self.of), change(self.number), change(self.box))
+        return Phrases(change(self.of), change(self.number), change(self.boxes))
 
 
 @dataclass(frozen=True, slots=True)

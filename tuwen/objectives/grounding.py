@@ -1,9 +1,10 @@
 """The words of a question that name things say, once the picture was read, how many these are and where.
 
 What is near in meaning to Kamath et al. 2021 (MDETR, arXiv:2104.12763, section 2.2): a text's phrases are aligned with
-boxes while its question is being answered. Here each phrase tells its own box, and no query stands between: a linear
-head reads each token of the phrase behind the fusion. Each further phrase also tells how far its thing is from the
-first phrase's, how much larger it is, and how many more there are, which is all that a comparison asks for.
+boxes while its question is being answered. Here each phrase tells its own boxes, and no query stands between: a linear
+head reads each token of the phrase behind the fusion. Who has to say where each of three things is learns to count
+them. Each further phrase also tells how far its thing is from the first phrase's, how much larger it is, and how many
+more there are, which is all that a comparison asks for.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
 
 NUMBERS = 5
 """Classes of how many things a phrase names: none, one, ..., and four or more."""
-_PARTS = [NUMBERS, 4, 4, 1]
-"""What the head tells of a phrase: how many, its box, and both beside those of the row's first phrase."""
+THINGS = NUMBERS - 1
+"""So many things, from the left, have their boxes told."""
+_PARTS = [NUMBERS, 4 * THINGS, 4, 1]
+"""What the head tells of a phrase: how many, their boxes; and a thing and the number beside the row's first phrase."""
 
 
 class Config(ObjectiveConfig):
@@ -40,12 +43,12 @@ class Config(ObjectiveConfig):
 
 
 class Grounding(Term[Config]):
-    """Of each phrase `−log p(number) + h(Δbox)`, and `h(Δoffset) + h(Δdifference)` if it is not the row's first.
+    """Of each phrase `−log p(number) + Σ h(Δbox)`, and `h(Δoffset) + h(Δdifference)` if it is not the row's first.
 
     h is Huber's: half the square of each error within the tolerance, linear beyond. A box is its middle, width and
-    height; an offset the difference of two middles, and the logarithms of the ratios of two widths and heights. They
-    count only where a phrase (for an offset both) names one thing. Each token of a phrase tells all of it; averaged
-    over these, and summed over the phrases.
+    height; those of a phrase are told from left to right. An offset is the difference of two middles, and the
+    logarithms of the ratios of two widths and heights, and counts only where both phrases name one thing. Each token of
+    a phrase tells all of it; averaged over these, and summed over the phrases.
     """
 
     heads = {"head": HeadConfig(reads="fused", classes=sum(_PARTS))}
@@ -85,27 +88,29 @@ class Grounding(Term[Config]):
 
     def _loss(self, told: Tensor, phrases: Phrases, row: Tensor, phrase: Tensor) -> Loss:
         """told: `[T, sum(_PARTS)]`, what each token tells; row, phrase: `[T]`, of which phrase."""
-        logits, place, offset, difference = torch.split(told, _PARTS, -1)
+        logits, places, offset, difference = torch.split(told, _PARTS, -1)
         number, first = phrases.number[row, phrase], phrases.number[row, 0]
-        box = _centred(phrases.box.to(told))
-        one, further = number == 1, (phrase > 0) & (first >= 0)
+        boxes = _centred(phrases.boxes[:, :, :THINGS].to(told))
+        places = places.view(-1, THINGS, 4)[:, : boxes.shape[2]]
+        there = torch.arange(boxes.shape[2], device=number.device) < number.unsqueeze(-1)
+        further = (phrase > 0) & (first >= 0)
         how_many = number.clamp(max=NUMBERS - 1)
         losses = F.cross_entropy(logits, how_many, reduction="none")
-        losses = losses + one * self._cost(place - box[row, phrase])
-        beside = _offset(box[row, phrase], box[row, 0])
-        losses = losses + (further & one & (first == 1)) * self._cost(offset - beside)
+        losses = losses + (there * self._cost(places - boxes[row, phrase])).sum(-1)
+        beside = _offset(boxes[row, phrase, 0], boxes[row, 0, 0])
+        losses = losses + (further & (number == 1) & (first == 1)) * self._cost(offset - beside)
         losses = losses + further * self._cost((difference - (number - first).unsqueeze(-1)) / 2)
         share = 1 / _tokens(phrases)[row, phrase].to(told)
-        xyxy, middle = phrases.box[row, phrase], place[:, :2]
-        inside = ((middle >= xyxy[:, :2]) & (middle <= xyxy[:, 2:])).all(-1)
         parts = {"number": ((logits.argmax(-1) == how_many) * share).sum() / share.sum()}
-        if one.any():
-            parts["pointing"] = (inside * one * share).sum() / (one * share).sum()
+        if there.any():
+            inside = (places[..., :2] - boxes[row, phrase, :, :2]).abs() <= boxes[row, phrase, :, 2:] / 2
+            weights = there * share.unsqueeze(-1)
+            parts["pointing"] = (inside.all(-1) * weights).sum() / weights.sum()
         count = (phrases.number >= 0).sum().float()
         return Loss((losses * share).sum(), count, {name: part.detach() for name, part in parts.items()})
 
     def _cost(self, error: Tensor) -> Tensor:
-        """Of errors `[T, d]`: half their squares, in units of the tolerance, and beyond that linear; summed, `[T]`."""
+        """Of errors `[..., d]`: half their squares, in units of the tolerance, beyond that linear; summed, `[...]`."""
         error = error / self.config.tolerance
         return F.huber_loss(error, torch.zeros_like(error), reduction="none").sum(-1)
 

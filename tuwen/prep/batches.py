@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tuwen.core.batch import PICTURE, Batch, Phrases, Row, TextBatch
 from tuwen.core.errors import DataError
+from tuwen.core.sample import Rectangle
 
 IGNORE = -100
 """The class of a row or picture whose class is not known; no loss looks at it."""
@@ -200,12 +201,14 @@ def _pad_groups(groups: list[list[Row]], owners: list[int], pad: int, rows_per_i
 
 def _phrases(rows: Sequence[Row], shape: tuple[int, int]) -> Phrases | None:
     """Of rows that stand alone; a phrase of which no token is left counts as none."""
-    most = max((len(row.phrases.boxes) for row in rows if row.phrases is not None), default=0)
+    known = [row.phrases for row in rows if row.phrases is not None]
+    most = max((len(phrases.boxes) for phrases in known), default=0)
     if not most:
         return None
+    things = max(len(boxes) for phrases in known for boxes in phrases.boxes)
     of = np.zeros(shape, np.int64)
     number = np.full((len(rows), most), -1, np.int64)
-    box = np.zeros((len(rows), most, 4), np.float32)
+    box = np.zeros((len(rows), most, max(1, things), 4), np.float32)
     for place, phrases in enumerate(row.phrases for row in rows):
         if phrases is None:
             continue
@@ -213,8 +216,14 @@ def _phrases(rows: Sequence[Row], shape: tuple[int, int]) -> Phrases | None:
         for phrase, boxes in enumerate(phrases.boxes):
             if phrase + 1 in phrases.of:
                 number[place, phrase] = len(boxes)
-                box[place, phrase] = boxes[0] if len(boxes) == 1 else 0
+                for thing, xyxy in enumerate(sorted(boxes, key=_middle)):
+                    box[place, phrase, thing] = xyxy
     return Phrases(torch.from_numpy(of), torch.from_numpy(number), torch.from_numpy(box))
+
+
+def _middle(box: Rectangle) -> float:
+    """Twice how far from the left it is."""
+    return box[0] + box[2]
 
 
 def _stack(pictures: Sequence[NDArray[np.uint8]]) -> Tensor | None:
