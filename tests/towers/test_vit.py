@@ -37,3 +37,12 @@ def test_the_class_token_alone_costs_less() -> None:
     with FlopCounterMode(display=False) as alone:
         vit.pooled(PIXELS)
     assert alone.get_total_flops() < 0.75 * among.get_total_flops()
+
+
+def test_in_bf16_what_runs_past_the_blocks_is_bf16_too() -> None:
+    vit = tower()
+    plain = vit(PIXELS)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = vit(PIXELS)
+    assert {found.intermediates[name].dtype for name in ("block0.out", "block1.out")} == {torch.bfloat16}
+    torch.testing.assert_close(found.pooled.float(), plain.pooled, atol=0.05, rtol=0.05)
