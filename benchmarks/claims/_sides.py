@@ -29,20 +29,21 @@ class Side:
 
     def __init__(self, make: Make) -> None:
         processes = multiprocessing.get_context("spawn")
-        self._tell, told = processes.Pipe()
-        self._process = processes.Process(target=_serve, args=(told, make), daemon=True)
+        self._tell, self._told = processes.Pipe()
+        self._process = processes.Process(target=_serve, args=(self._told, make), daemon=True)
 
     def __enter__(self) -> Side:
         self._process.start()
+        self._told.close()  # the process has its own, and nobody else writes: if it ends, waiting for it ends
         return self
 
     def __call__(self, number: int) -> Done:
         """Take step `number`."""
-        self._tell.send(number)
-        while not self._tell.poll(1):
-            if not self._process.is_alive():
-                raise RuntimeError("a side of the comparison ended; what it said stands above.")
-        done: Done = self._tell.recv()
+        try:
+            self._tell.send(number)
+            done: Done = self._tell.recv()
+        except (EOFError, OSError) as error:
+            raise RuntimeError("a side of the comparison ended; what it said stands above.") from error
         return done
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
