@@ -125,7 +125,7 @@ def data_workers(wanted: int | str, device: torch.device, processes: int = 1) ->
     """How many processes prepare data for each training process.
 
     Where training itself keeps all cores busy, further processes take from it what they give (measured: two cores,
-    0.4 ms a sample, 204 ms a step without data; 266 ms without workers, 286 with one, 261 with two).
+    32 samples of 1 ms a step; 301 ms a step without a worker, 327 with one, also where it has the lowest priority).
     """
     if isinstance(wanted, int):
         return wanted
