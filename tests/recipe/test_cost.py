@@ -20,7 +20,7 @@ BATCH = 32
 FLOPS_A_SAMPLE = 1.0e9
 """Forward and backward, of one picture with all its texts: at most."""
 WASTED_BY_THE_TEXT_TOWER = 0.08
-"""Of the questions, twelve a picture; padded to the longest, more than half would be waste. The fusion reads as many."""
+"""Of the questions, twelve a picture, and so of what the fusion reads; padded to the longest, half would be waste."""
 
 
 @pytest.fixture(scope="module")

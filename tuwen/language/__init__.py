@@ -50,16 +50,22 @@ class LanguageModel(nn.Module):
         return self.embed(torch.arange(self.vocab_size, device=next(self.parameters()).device))
 
     @abstractmethod
-    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor | None = None) -> Tensor:
+    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
         """Hidden states `[B, L, D]`, before `logits`.
 
         Args:
             embeddings: `[B, L, D]`.
             positions: `[B, L]` int64, each token's place in its text.
             mask: `[B, L, L]` bool from `causal_mask`, True where a token may see another.
-            asking: `[B, Q]` int64, the only tokens of each row whose states are wanted, then `[B, Q, D]`; the others
-                need not go through all of the last layer.
         """
+
+    def hidden_at(self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor) -> Tensor:
+        """As `forward`, for the hidden states of some tokens of each row alone, `[B, Q, D]`.
+
+        Args:
+            asking: `[B, Q]` int64, which tokens; the others need not go through all of the last layer.
+        """
+        return pick(self(embeddings, positions, mask), asking)
 
     @abstractmethod
     def step(
@@ -73,7 +79,7 @@ class LanguageModel(nn.Module):
         """As `step` with nothing before, for the hidden state of one token of each row alone.
 
         Args:
-            asking: `[B]` int64, which token.
+            asking: `[B]` int64, which token; as in `hidden_at`.
 
         Returns:
             `[B, D]`, and the past with all tokens.

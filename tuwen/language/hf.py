@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tuwen.core.errors import CheckpointError
 from tuwen.language import LanguageContext, LanguageModel, causal_mask, positions_in
-from tuwen.layers.attention import KeyValues, pick
+from tuwen.layers.attention import KeyValues
 from tuwen.layers.int8 import quantise
 from tuwen.layers.pretrained import PretrainedConfig, check_weights, load_model, random_model, read_architecture
 from tuwen.prep.pretrained import Brought
@@ -48,9 +48,8 @@ class HFLanguageModel(LanguageModel):
     def embed(self, ids: Tensor) -> Tensor:
         return self.model.get_input_embeddings()(ids)
 
-    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor | None = None) -> Tensor:
-        hidden: Tensor = self._read(embeddings, positions, mask, None).last_hidden_state
-        return hidden if asking is None else pick(hidden, asking)
+    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        return self._read(embeddings, positions, mask, None).last_hidden_state
 
     def step(
         self, embeddings: Tensor, positions: Tensor, mask: Tensor, past: list[KeyValues] | None

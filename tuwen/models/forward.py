@@ -181,7 +181,7 @@ class Forward:
         asking = upto.new_zeros(len(upto), int(upto[:, -1].max()))
         number = upto[rows, places] - 1
         asking[rows, number] = read.places[rows, places] - 1
-        hidden = language(read.embeddings, positions_in(read.segments), causal_mask(read.segments), asking)
+        hidden = language.hidden_at(read.embeddings, positions_in(read.segments), causal_mask(read.segments), asking)
         return Predictions(language.logits(hidden[rows, number]), text.ids[rows, places], rows)
 
     def _behind_pictures(self, text: TextBatch) -> Interleaved:
