@@ -14,7 +14,7 @@ PEERS = Path(os.environ.get("TUWEN_PEERS", ROOT / ".venv-peers"))
 def with_peer(package: str) -> None:
     """Go on in the environment that has the peer, where this one has it not.
 
-    That environment sees this one's packages too, so that both sides run in one process, on the same PyTorch.
+    That environment sees this one's packages too, so that both sides run on the same PyTorch.
     """
     if importlib.util.find_spec(package) is None:
         python = PEERS / "bin" / "python"

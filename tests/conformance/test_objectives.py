@@ -49,7 +49,8 @@ def phrases(text: TextBatch) -> Phrases:
     of = (place == 1) + 2 * ((place > 1) & text.attention_mask & (torch.arange(len(text.ids)) % 2 == 0)[:, None])
     number = torch.stack([torch.ones(len(of), dtype=torch.int64), torch.where(of.amax(1) == 2, 2, -1)], 1)
     box = torch.tensor([0.1, 0.2, 0.5, 0.4]) + torch.linspace(0, 0.3, len(of))[:, None]
-    return Phrases(of, number, torch.stack([box, torch.zeros_like(box)], 1))
+    one, two = torch.stack([box, torch.zeros_like(box)], 1), torch.stack([box, box + 0.1], 1)
+    return Phrases(of, number, torch.stack([one, two], 1))
 
 
 def model(objective: Objective[Any]) -> VisionLanguageModel:

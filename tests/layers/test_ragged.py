@@ -22,8 +22,9 @@ def mask_of(lengths: list[int], wider: int = 0) -> Tensor:
 
 @pytest.fixture(autouse=True)
 def _small_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a few short rows make several buckets, some of them with padding."""
+    """So that a few short rows make several buckets, some of them with padding, and are filled up."""
     monkeypatch.setattr(ragged, "BUCKET", 2 * WIDTH**2)
+    monkeypatch.setattr(ragged, "SIZES", 1)
 
 
 @pytest.mark.parametrize("causal", [False, True], ids=["both ways", "causal"])
@@ -80,6 +81,11 @@ def test_a_cross_block_reads_each_groups_context(lengths: list[int], groups: int
         torch.testing.assert_close(got, wanted)
 
 
+def test_rows_that_cannot_be_shared_out_evenly_are_no_groups() -> None:
+    with pytest.raises(RuntimeError, match="shape"):
+        Groups.of(Ragged.of(mask_of([4, 4, 4]), WIDTH), 2)
+
+
 def test_what_is_taken_takes_its_gradient_back() -> None:
     values = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
     index = torch.tensor([3, 0, 4])
@@ -102,7 +108,10 @@ def test_short_rows_are_attended_to_in_float32_also_in_bf16() -> None:
 
 
 @pytest.mark.parametrize(("rows", "laid"), [(1, 7), (40, 280), (100, 704)])
-def test_laid_tokens_are_filled_up_to_sizes_of_which_there_are_few(rows: int, laid: int) -> None:
+def test_laid_tokens_are_filled_up_to_sizes_of_which_there_are_few(
+    rows: int, laid: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
     layout = Ragged.of(mask_of([7] * rows), WIDTH)
     assert layout.size == laid
     tokens = layout.lay(torch.ones(rows, 7, WIDTH))
@@ -116,8 +125,10 @@ def test_every_token_is_laid_once(lengths: list[int]) -> None:
     layout = Ragged.of(mask, WIDTH)
     numbers = torch.arange(mask.numel()).view(mask.shape)
     laid = layout.lay(numbers)[0].tolist()
-    assert len(set(laid)) == len(laid)
-    assert set(numbers[mask].tolist()) <= set(laid)
+    own = laid[: len(layout.place)]
+    assert len(set(own)) == len(own)
+    assert set(numbers[mask].tolist()) <= set(own)
+    assert not any(laid[len(own) :]), "what fills up is zeros"
     assert layout.waste == pytest.approx(1 - sum(lengths) / len(laid))
 
 

@@ -51,6 +51,16 @@ def test_a_few_steps_are_profiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (tmp_path / "shares.png").stat().st_size > 1000
 
 
+def test_attention_of_texts_without_padding_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"WARM": 1, "TIMED": 1, "RECORDED": 1}.items():
+        monkeypatch.setattr(profiling, name, value)
+    sets = ["data.train_scenes=60", "data.test_scenes=8", "train.batch_size=4", "tokenizer.sample=200"]
+    without = ["objectives.captioning=null", "tasks.caption=null", "train.precision=fp32"]
+    found = profile(load_recipe(sets=[*sets, *without]).recipe, tmp_path / "trace.json")
+    assert "language model" not in found.shares
+    assert found.shares["attention"] > 0.01
+
+
 @pytest.mark.parametrize(("most", "words"), [(WAITING, "train.workers"), ("fusion", "The fusion takes the most")])
 def test_the_bottleneck_in_words(most: str, words: str) -> None:
     shares = {most: 0.6, "text tower": 0.4, **({} if most == WAITING else {WAITING: 0.0})}

@@ -63,14 +63,11 @@ class GPT(LanguageModel):
     def embed(self, ids: Tensor) -> Tensor:
         return self.token(ids)
 
-    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        return self._states(embeddings, positions, mask, None)
-
     def hidden_at(self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor) -> Tensor:
-        return self._states(embeddings, positions, mask, asking)
+        return self(embeddings, positions, mask, asking)
 
-    def _states(self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor | None) -> Tensor:
-        """asking: as in `_step`."""
+    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor, asking: Tensor | None = None) -> Tensor:
+        """asking: as in `hidden_at`; None for all."""
         if self.local is not None:
             embeddings = self.local(embeddings, positions, mask)
         x, rotation = self._place(embeddings, positions)

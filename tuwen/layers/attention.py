@@ -142,7 +142,7 @@ class SelfAttention(nn.Module):
 
         Args:
             x: `[B, N, D]`.
-            mask: as in `attention`.
+            mask: as in `attention`; where some tokens ask, `[B, 1 or H, N, M]` in full.
             past: what was read before.
             rotation: of the tokens in `x`, where positions are told by rotation.
             asking: `[B, Q]` int64, the only tokens of each row that read, then N is Q in what returns; None for all.
@@ -165,16 +165,17 @@ class SelfAttention(nn.Module):
 
     def _mix(self, qkv: Tensor, bucket: Bucket) -> Tensor:
         """`[n, l, 3 D]` → `[n, l, D]`."""
-        short = qkv.device.type == "cpu" and bucket.length <= SHORT
-        with torch.autocast(qkv.device.type, enabled=not short and torch.is_autocast_enabled(qkv.device.type)):
-            query, key, value = self._heads(precise(qkv) if short else qkv)
-            return _joined(attention(query, key, value, bucket.seen))
+        if qkv.device.type != "cpu" or bucket.length > SHORT or not torch.is_autocast_enabled("cpu"):
+            return _joined(attention(*self._heads(qkv), bucket.seen))
+        with torch.autocast("cpu", enabled=False):
+            return _joined(attention(*self._heads(precise(qkv)), bucket.seen))
 
-    def _heads(self, qkv: Tensor) -> tuple[Tensor, ...]:
+    def _heads(self, qkv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`[B, N, 3 D]` → three of `[B, H, N, d]`."""
         rows, length, width = qkv.shape
         heads = qkv.view(rows, length, 3, self.heads, width // (3 * self.heads))  # not -1: there may be no row
-        return heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+        query, key, value = heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+        return query, key, value
 
 
 class CrossAttention(nn.Module):

@@ -119,7 +119,7 @@ class Ragged:
 class Groups:
     """Laid tokens by the group that their row is in, for what all rows of a group read.
 
-    slot: `[S]` int64, where each laid token stands in `[G · N]`. groups, length: G and N, of the largest group.
+    slot: `[S]` int64, where each laid token stands in `[G · N]`. groups: G. length: N, room for the largest group.
     """
 
     layout: Ragged
@@ -133,7 +133,7 @@ class Groups:
         if not len(layout.place):
             return cls(layout, layout.place, groups, 0)
         there = layout.mask.new_zeros(layout.mask.numel()).index_fill(0, layout.place, True)
-        upto = there.view(groups, -1).cumsum(1)
+        upto = there.view(groups, len(layout.mask) // groups, layout.mask.shape[1]).flatten(1).cumsum(1)
         length = -(-int(upto[:, -1].max()) // SLOTS) * SLOTS
         start = torch.arange(groups, device=upto.device).unsqueeze(1) * length
         return cls(layout, (start + upto - 1).flatten()[layout.place], groups, length)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, record_function
 from torch.profiler import profile as recording
 
@@ -140,7 +140,8 @@ def _marked(step: Step) -> Iterator[None]:
     """Note in the record which part of the model each operation belongs to."""
     parts: list[tuple[nn.Module, str]] = [(step, LOSS)]
     parts += [(part, label) for name, label in TOWERS.items() if (part := getattr(step.model, name)) is not None]
-    parts += [(part, ATTENTION) for part in step.model.modules() if isinstance(part, SelfAttention | CrossAttention)]
+    attentions = [part for part in step.model.modules() if isinstance(part, SelfAttention | CrossAttention)]
+    parts += [(part, ATTENTION) for part in attentions]
     with ExitStack() as hooks:
         for part, label in parts:
             ranges: list[record_function] = []
@@ -149,7 +150,19 @@ def _marked(step: Step) -> Iterator[None]:
                 part.register_forward_hook(partial(_leave, ranges)),
             ):
                 hooks.callback(handle.remove)
+        for part in attentions:
+            # Of texts without padding, which no hook sees.
+            part.ragged = _within(ATTENTION, part.ragged)  # type: ignore[method-assign]
+            hooks.callback(delattr, part, "ragged")
         yield
+
+
+def _within(label: str, call: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def marked(*given: Any) -> Tensor:
+        with record_function(MARK + label):
+            return call(*given)
+
+    return marked
 
 
 def _enter(ranges: list[record_function], label: str, *_: Any) -> None:
