@@ -46,7 +46,7 @@ def command(
     for line in (
         f"caption {shown}",
         f"caption {shown} --language zh",
-        f'answer {shown} "How many objects are there?" "一共有几个物体？"',
+        f'answer {shown} "How many objects are there?" "图中有几个物体？"',
         f'classify {shown} "a red circle" "a blue square" "a green star"',
     ):
         typer.echo(f"  {program()} {line}")
