@@ -63,7 +63,9 @@ def test_a_cross_block_reads_each_groups_context(lengths: list[int], groups: int
 
     def padded(tokens: Tensor, pictures: Tensor) -> Tensor:
         seen = mask.index_put((~mask.any(1),), torch.tensor(True))[:, None, None]
-        return block(tokens, block.cross.project(pictures), seen, there) * mask.unsqueeze(-1)
+        x = tokens + block.attention(block.attention_norm(tokens), seen)[0]
+        x = x + block.cross(block.cross_norm(x), block.cross.project(pictures), there)
+        return (x + block.mlp(block.mlp_norm(x))) * mask.unsqueeze(-1)
 
     def laid(tokens: Tensor, pictures: Tensor) -> Tensor:
         layout = Ragged.of(mask, WIDTH)

@@ -12,6 +12,15 @@ from tuwen.recipe.profile import LOSS, MARK, REST, WAITING, Profile, profile, sh
 from tuwen.recipe.schema import load_recipe
 from tuwen.report.shares import draw_shares
 
+SMALL = ["data.train_scenes=60", "data.test_scenes=8", "train.batch_size=4", "tokenizer.sample=200"]
+SMALL += ["train.precision=fp32"]
+
+
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"WARM": 1, "TIMED": 2, "RECORDED": 1}.items():
+        monkeypatch.setattr(profiling, name, value)
+
 
 def event(name: str, time: float = 0, above: Any = None, number: int = -1, thread: int = 1, of: int = 0) -> Any:
     return SimpleNamespace(
@@ -36,11 +45,8 @@ def test_operations_belong_to_the_innermost_part_and_to_their_forward_operation(
     assert shares == pytest.approx({"image tower": 0.41, "attention": 0.5, LOSS: 0.05, REST: 0.04})
 
 
-def test_a_few_steps_are_profiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"WARM": 1, "TIMED": 2, "RECORDED": 1}.items():
-        monkeypatch.setattr(profiling, name, value)
-    sets = ["data.train_scenes=60", "data.test_scenes=8", "train.batch_size=4", "tokenizer.sample=200"]
-    found = profile(load_recipe(sets=[*sets, "train.precision=fp32"]).recipe, tmp_path / "trace.json")
+def test_a_few_steps_are_profiled(tmp_path: Path) -> None:
+    found = profile(load_recipe(sets=SMALL).recipe, tmp_path / "trace.json")
     assert sum(found.shares.values()) == pytest.approx(1)
     assert {"image tower", "text tower", "language model", "attention", "optimiser", LOSS, WAITING} <= set(found.shares)
     assert list(found.shares.values()) == sorted(found.shares.values(), reverse=True)
@@ -51,14 +57,21 @@ def test_a_few_steps_are_profiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (tmp_path / "shares.png").stat().st_size > 1000
 
 
-def test_attention_of_texts_without_padding_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"WARM": 1, "TIMED": 1, "RECORDED": 1}.items():
-        monkeypatch.setattr(profiling, name, value)
-    sets = ["data.train_scenes=60", "data.test_scenes=8", "train.batch_size=4", "tokenizer.sample=200"]
-    without = ["objectives.captioning=null", "tasks.caption=null", "train.precision=fp32"]
-    found = profile(load_recipe(sets=[*sets, *without]).recipe, tmp_path / "trace.json")
+def test_attention_of_texts_without_padding_is_counted_too(tmp_path: Path) -> None:
+    without = ["objectives.captioning=null", "tasks.caption=null"]
+    found = profile(load_recipe(sets=[*SMALL, *without]).recipe, tmp_path / "trace.json")
     assert "language model" not in found.shares
     assert found.shares["attention"] > 0.01
+
+
+def test_a_tower_that_is_asked_for_its_class_token_alone_is_seen(tmp_path: Path) -> None:
+    vit = "{kind: vit, width: 16, heads: 2, depth: 1, patch: 16, pool: class}"
+    sets = [f"model.image={vit}", "model.text={kind: gru, width: 16}", "model.fusion=null", "model.language=null"]
+    sets += [f"model.heads.{head}=null" for head in ("match", "answer", "phrases")]
+    sets += [f"objectives.{name}=null" for name in ("matching", "captioning", "answering", "grounding")]
+    sets += ["tasks.caption=null", "tasks.vqa=null"]
+    found = profile(load_recipe(sets=[*SMALL, *sets]).recipe, tmp_path / "trace.json")
+    assert {"image tower", "text tower", "attention"} <= set(found.shares)
 
 
 @pytest.mark.parametrize(("most", "words"), [(WAITING, "train.workers"), ("fusion", "The fusion takes the most")])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -210,20 +211,19 @@ class CrossAttention(nn.Module):
             `[R, N, D]`.
         """
         rows, length, width = x.shape
-        pictures = context.key.shape[0]
-        query = self.query(x).view(pictures, rows // pictures * length, self.heads, width // self.heads).transpose(1, 2)
-        seen = attention(query.contiguous(), context.key, context.value, None if mask is None else mask[:, None, None])
-        return self.out(_joined(seen).view_as(x))
+        pictures = len(context.key)
+        query = self.query(x).view(pictures, rows // pictures * length, width)
+        return self.out(self._read(query, context, mask).view_as(x))
 
     def ragged(self, x: Tensor, context: KeyValues, groups: Groups, mask: Tensor | None = None) -> Tensor:
         """Let the tokens of each group read its context. `[1, T, D]` → `[1, T, D]`; mask as in `forward`."""
-        seen = None if mask is None else mask[:, None, None]
+        return self.out(groups.within(self.query(x), partial(self._read, context=context, mask=mask)))
 
-        def mix(query: Tensor) -> Tensor:
-            heads = query.view(*query.shape[:2], self.heads, query.shape[2] // self.heads).transpose(1, 2)
-            return _joined(attention(heads.contiguous(), context.key, context.value, seen))
-
-        return self.out(groups.within(self.query(x), mix))
+    def _read(self, query: Tensor, context: KeyValues, mask: Tensor | None) -> Tensor:
+        """`[P, N, D]` → the same, each row of queries from its row of the context."""
+        rows, length, width = query.shape
+        heads = query.view(rows, length, self.heads, width // self.heads).transpose(1, 2).contiguous()
+        return _joined(attention(heads, context.key, context.value, None if mask is None else mask[:, None, None]))
 
 
 def pick(tokens: Tensor, asking: Tensor) -> Tensor:

@@ -97,21 +97,11 @@ class CrossBlock(nn.Module):
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp = MLP(width, ratio)
 
-    def forward(
-        self,
-        x: Tensor,
-        context: KeyValues,
-        mask: Tensor | Groups | None = None,
-        context_mask: Tensor | None = None,
-    ) -> Tensor:
-        """x `[R, N, D]`, context from `cross.project`, masks as in `Block` and `CrossAttention` → `[R, N, D]`.
+    def forward(self, x: Tensor, context: KeyValues, groups: Groups, mask: Tensor | None = None) -> Tensor:
+        """`[1, T, D]` → `[1, T, D]`, rows laid end to end.
 
-        With groups in the place of the mask, x is `[1, T, D]`: its rows laid end to end; a group shares its context.
+        context: from `cross.project`, a row for each group. mask: of the context, as in `CrossAttention`.
         """
-        if isinstance(mask, Groups):
-            x = x + self.attention.ragged(self.attention_norm(x), mask.layout)
-            x = x + self.cross.ragged(self.cross_norm(x), context, mask, context_mask)
-            return x + self.mlp(self.mlp_norm(x))
-        x = x + self.attention(self.attention_norm(x), mask)[0]
-        x = x + self.cross(self.cross_norm(x), context, context_mask)
+        x = x + self.attention.ragged(self.attention_norm(x), groups.layout)
+        x = x + self.cross.ragged(self.cross_norm(x), context, groups, mask)
         return x + self.mlp(self.mlp_norm(x))

@@ -7,13 +7,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import nn
 from torch.profiler import ProfilerActivity, record_function
 from torch.profiler import profile as recording
 
@@ -40,6 +39,9 @@ TOWERS = {
     "language": "language model",
 }
 """Parts of a model by the name of their attribute; attention within them is counted apart."""
+
+WAYS = ("forward", "pooled", "ragged")
+"""What a part is asked to work by: usually; for pictures as a whole; for texts without padding."""
 
 ADVICE = {
     WAITING: "Training waits for its data: give it more processes (train.workers), smaller pictures (image.size), "
@@ -140,38 +142,22 @@ def _marked(step: Step) -> Iterator[None]:
     """Note in the record which part of the model each operation belongs to."""
     parts: list[tuple[nn.Module, str]] = [(step, LOSS)]
     parts += [(part, label) for name, label in TOWERS.items() if (part := getattr(step.model, name)) is not None]
-    attentions = [part for part in step.model.modules() if isinstance(part, SelfAttention | CrossAttention)]
-    parts += [(part, ATTENTION) for part in attentions]
-    with ExitStack() as hooks:
+    parts += [(part, ATTENTION) for part in step.model.modules() if isinstance(part, SelfAttention | CrossAttention)]
+    with ExitStack() as marks:
         for part, label in parts:
-            ranges: list[record_function] = []
-            for handle in (
-                part.register_forward_pre_hook(partial(_enter, ranges, label)),
-                part.register_forward_hook(partial(_leave, ranges)),
-            ):
-                hooks.callback(handle.remove)
-        for part in attentions:
-            # Of texts without padding, which no hook sees.
-            part.ragged = _within(ATTENTION, part.ragged)  # type: ignore[method-assign]
-            hooks.callback(delattr, part, "ragged")
+            for way in WAYS:
+                if (call := getattr(part, way, None)) is not None:
+                    setattr(part, way, _within(label, call))
+                    marks.callback(delattr, part, way)  # then the class's own is seen again
         yield
 
 
-def _within(label: str, call: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def marked(*given: Any) -> Tensor:
+def _within(label: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def marked(*given: Any, **named: Any) -> Any:
         with record_function(MARK + label):
-            return call(*given)
+            return call(*given, **named)
 
     return marked
-
-
-def _enter(ranges: list[record_function], label: str, *_: Any) -> None:
-    ranges.append(record_function(MARK + label))
-    ranges[-1].__enter__()  # type: ignore[no-untyped-call]
-
-
-def _leave(ranges: list[record_function], *_: Any) -> None:
-    ranges.pop().__exit__(None, None, None)
 
 
 def shares_of(events: Sequence[Any]) -> dict[str, float]:
