@@ -3,6 +3,8 @@
 import ctypes
 import os
 import resource
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -105,6 +107,25 @@ def test_freed_memory_is_used_again_and_given_back_at_the_end() -> None:
         first, *_, last = [pages_fetched() for _ in range(4)]
     assert first > last
     assert pages_fetched() > last
+
+
+AFTERWARDS = """
+import resource, torch
+from tuwen.train.machine import memory_kept
+with memory_kept(torch.device("cpu")):
+    torch.ones(2**20)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    torch.ones(2**20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not the GNU C library")
+def test_afterwards_memory_that_is_wanted_all_the_time_is_still_used_again() -> None:
+    """In a process of its own: what a program frees before tells the C library what it will want."""
+    done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 3 * 2**22 // resource.getpagesize(), "fetched for each of twenty blocks of 4 MB"
 
 
 def test_the_gradient_of_indexing_has_the_same_bits_every_time() -> None:

@@ -14,10 +14,10 @@ import torch
 
 Say = Callable[[str], None]
 
-MOST_MAPPED, TRIM_FROM = -4, -1
-"""What `mallopt` calls M_MMAP_MAX and M_TRIM_THRESHOLD."""
-MAPPED, TRIMMED = 65536, 128 * 1024
-"""Their values in the C library, unless it is told otherwise."""
+MOST_MAPPED, MAPPED_FROM, TRIM_FROM = -4, -3, -1
+"""What `mallopt` calls M_MMAP_MAX, M_MMAP_THRESHOLD and M_TRIM_THRESHOLD."""
+MAPPED, LARGE, TRIMMED = 65536, 2**25, 2**26
+"""The C library's own first value, and the highest to which it raises the other two as a program frees large blocks."""
 
 
 def fast_bf16(device: torch.device) -> bool:
@@ -97,6 +97,9 @@ def memory_kept(device: torch.device) -> Iterator[None]:
 
     Each step wants the blocks of the last one. From the system they come as pages that it has to clear, one by one:
     measured, a tenth of the quickstart's step. Where the C library is not GNU's, nothing is changed.
+
+    The C library stops to adapt itself once it is told anything. So it is left as it would soon have been: with its
+    first values, evaluation after a training took twice as long.
     """
     library: Any = ctypes.CDLL(None) if os.name == "posix" else None
     if device.type != "cpu" or not hasattr(library, "mallopt"):
@@ -108,6 +111,7 @@ def memory_kept(device: torch.device) -> Iterator[None]:
         yield
     finally:
         library.mallopt(MOST_MAPPED, MAPPED)
+        library.mallopt(MAPPED_FROM, LARGE)
         library.mallopt(TRIM_FROM, TRIMMED)
         library.malloc_trim(0)
 
