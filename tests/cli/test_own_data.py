@@ -1,6 +1,8 @@
 """A user's own folder, from the command line to a model that answers: captions, classes, questions."""
 
+import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,3 +101,50 @@ def test_what_the_user_takes_out_stays_out(
     run = tmp_path / "mine"
     trained(tuwen, small, captioned(), run, "--set", unneeded, "--set", "objectives.matching=null")
     assert "retrieve" not in json.loads((run / "metrics.json").read_text(encoding="utf-8"))["tasks"]
+
+
+def test_a_trained_model_is_measured_on_other_data_all_of_it(
+    tuwen: Run, small: list[str], photos: Make, tmp_path: Path
+) -> None:
+    folder, run, out = photos(12, classes=True), tmp_path / "mine", tmp_path / "new.json"
+    trained(tuwen, small, folder, run)
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    new = tmp_path / "new"
+    shutil.copytree(folder, new)
+    (new / "green").rename(new / "Grün")
+    (new / "red" / "0.png").write_bytes(b"no picture")
+    said = tuwen("evaluate", run, "--data", new, "--out", out)
+    assert said.status == 0, said.line
+    assert "1 of 3 labels are none that the model knows, and count as missed: Grün; it knows blue, green" in said.line
+    assert "1 samples cannot be used, and are left out: 0.png" in said.line.replace("red/", "")
+    figures = json.loads(out.read_text(encoding="utf-8"))
+    assert figures["tasks"]["classify"]["count"] == 11
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+
+
+def test_other_data_is_measured_on_its_test_split(
+    tuwen: Run, small: list[str], captioned: Make, tmp_path: Path
+) -> None:
+    folder, run, out = captioned(), tmp_path / "mine", tmp_path / "figures" / "new.json"
+    trained(tuwen, small, folder, run, "--set", "data.validation=0.4")
+    rows = list(csv.DictReader((folder / "captions.csv").read_text(encoding="utf-8").splitlines()))
+    with (tmp_path / "new.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], "part"])
+        writer.writeheader()
+        writer.writerows({**row, "part": "test" if number < 4 else "train"} for number, row in enumerate(rows))
+    given = ["--data", folder, "--captions", tmp_path / "new.csv", "--out", out]
+    assert tuwen("evaluate", run, *given, "--set", "data.split_column=part").status == 0
+    figures = json.loads(out.read_text(encoding="utf-8"))
+    assert figures["tasks"]["caption"]["count"] == 4
+
+
+def test_other_data_that_has_nothing_to_measure_is_refused(
+    tuwen: Run, small: list[str], photos: Make, captioned: Make, tmp_path: Path
+) -> None:
+    folder, run = photos(12, folder="classes", classes=True), tmp_path / "mine"
+    trained(tuwen, small, folder, run)
+    texts = captioned()
+    refused = tuwen("evaluate", run, "--data", texts)
+    assert (refused.status, "nothing to measure the tasks of" in refused.line) == (1, True), refused.line
+    refused = tuwen("evaluate", run, "--out", tmp_path / "new.json")
+    assert (refused.status, "--out and --set belong to other data" in refused.line) == (1, True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tuwen.core.sample import Source, Splits, Stream
-from tuwen.data._address import spec_of
+from tuwen.data._address import spec_of, whole
 from tuwen.data._pictures import has_picture_suffix
 
-__all__ = ["SPLITS", "DataContext", "NotedSplits", "classes_of", "has_picture_suffix", "spec_of"]
+__all__ = ["SPLITS", "DataContext", "NotedSplits", "classes_of", "has_picture_suffix", "spec_of", "whole"]
 
 SPLITS = ("train", "validation", "test", "held_out")
 """The names of splits, in the order in which they are listed."""

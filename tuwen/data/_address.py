@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tuwen.core.errors import DataError
 from tuwen.core.rooms import find_part, names
+from tuwen.data._columns import TableConfig
 
 _TAR = re.compile(r"\.(tar|tgz|tar\.\w+)$", re.IGNORECASE)
 _TABLE = re.compile(r"\.(csv|tsv|jsonl|ndjson|json|parquet|txt)$", re.IGNORECASE)
@@ -43,6 +44,14 @@ def spec_of(data: Sequence[str], captions: str | None = None, kind: str | None =
     if len(specs) == 1:
         return specs[0]
     return {"kind": "mixture", "parts": dict(zip(_titles([*others, *tars[:1]]), specs, strict=True))}
+
+
+def whole(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The same data, with nothing held out of what has no splits, where nobody says how much."""
+    if "parts" in spec:
+        return {**spec, "parts": {name: whole(part) for name, part in spec["parts"].items()}}
+    tables = issubclass(find_part("data", spec["kind"]).Config, TableConfig)
+    return {**spec, "validation": 0.0} if tables and spec.get("validation") is None else dict(spec)
 
 
 def _is_tars(word: str) -> bool:

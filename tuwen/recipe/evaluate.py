@@ -15,7 +15,6 @@ from tuwen.recipe.sources import Data, some, sound
 from tuwen.recipe.usable import usable
 from tuwen.report.examples import Examples
 from tuwen.report.machine import describe_machine
-from tuwen.report.page import METRICS
 
 TRAINING_SAMPLES = 2000
 """So many training samples decide what can be answered without a picture."""
@@ -84,11 +83,9 @@ def _measure(
     return {name: found for name, found in figures.items() if found}
 
 
-def write_metrics(run: Path, metrics: Mapping[str, Any]) -> Path:
-    """Write `metrics.json` into a run folder, with a description of the machine."""
-    file = run / METRICS
+def write_metrics(file: Path, metrics: Mapping[str, Any]) -> None:
+    """Write figures as JSON (a run's are its `metrics.json`), with a description of the machine."""
     part = file.with_suffix(".part")
     content = {**metrics, "machine": describe_machine()}
     part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     part.replace(file)
-    return file

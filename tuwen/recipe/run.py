@@ -181,16 +181,14 @@ def measure(
     )
     metrics = {**numbers, **figures}
     examples.save(run)
-    write_metrics(run, metrics)
+    write_metrics(run / METRICS, metrics)
     return metrics
 
 
-def evaluate_run(
-    run: Path, resolved: Resolved[Recipe] | None = None, listener: Listener | None = None
-) -> dict[str, Any]:
-    """Evaluate a finished run again, on its own data or on that of another recipe, and write its page again."""
+def evaluate_run(run: Path, listener: Listener | None = None) -> dict[str, Any]:
+    """Evaluate a finished run again, and write its page again."""
     system = load_run(run)
-    data = build_data(resolved.recipe if resolved else system.recipe)
+    data = build_data(system.recipe)
     before = read_metrics(run) if (run / METRICS).exists() else {}
     kept = {name: before[name] for name in KEPT if name in before}
     metrics = measure(system, data, run, kept, listener)
