@@ -173,21 +173,16 @@ def _uniform(owners: list[int], images: int) -> int | None:
 
 
 def _pad_groups(groups: list[list[Row]], owners: list[int], pad: int, rows_per_image: int | None) -> TextBatch:
-    lengths = [sum(len(row.ids) for row in group) for group in groups]
-    shape = (len(groups), max(lengths, default=0))
-    ids = np.full(shape, pad, np.int64)
-    segments = np.zeros(shape, np.int64)
-    loss_mask = np.zeros(shape, bool)
-    for place, group in enumerate(groups):
-        start = 0
-        for segment, row in enumerate(group, start=1):
-            end = start + len(row.ids)
-            ids[place, start:end] = row.ids
-            segments[place, start:end] = segment
-            if row.loss_mask is not None:
-                loss_mask[place, start:end] = row.loss_mask
-            start = end
     rows = [row for group in groups for row in group]
+    lengths = np.array([sum(len(row.ids) for row in group) for group in groups], np.int64)
+    there = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    ids, segments, loss_mask = np.full(there.shape, pad, np.int64), there.astype(np.int64), np.zeros_like(there)
+    ids[there] = [token for row in rows for token in row.ids]
+    if len(rows) > len(groups):
+        numbers = [number for group in groups for number in range(1, len(group) + 1)]
+        segments[there] = np.repeat(numbers, [len(row.ids) for row in rows])
+    if any(row.loss_mask is not None for row in rows):
+        loss_mask[there] = [learn for row in rows for learn in row.loss_mask or [False] * len(row.ids)]
     return TextBatch(
         ids=torch.from_numpy(ids),
         segments=torch.from_numpy(segments),
@@ -195,7 +190,7 @@ def _pad_groups(groups: list[list[Row]], owners: list[int], pad: int, rows_per_i
         loss_mask=None if all(row.loss_mask is None for row in rows) else torch.from_numpy(loss_mask),
         target=None if all(row.target is None for row in rows) else _targets([row.target for row in rows]),
         rows_per_image=rows_per_image,
-        phrases=_phrases(rows, shape) if len(rows) == len(groups) else None,
+        phrases=_phrases(rows, there.shape) if len(rows) == len(groups) else None,
     )
 
 
