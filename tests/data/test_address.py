@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tuwen.core.errors import DataError
-from tuwen.data import NotedSplits, spec_of
+from tuwen.data import NotedSplits, spec_of, whole
 
 
 def test_words_become_parts(pictures: Callable[..., Path], tmp_path: Path) -> None:
@@ -71,3 +71,12 @@ def test_words_that_mean_nothing(data: list[str], captions: str | None, words: s
 def test_splits_are_listed_in_their_order() -> None:
     splits = NotedSplits({"other": [], "test": [], "train": [], "held_out": []})  # type: ignore[dict-item]
     assert list(splits) == ["train", "test", "held_out", "other"]
+
+
+def test_all_of_what_has_no_splits_unless_somebody_says_how_much_is_held_out() -> None:
+    folder, tars = {"kind": "folder", "path": "p"}, {"kind": "shards", "train": ["a.tar"]}
+    assert whole(folder) == {**folder, "validation": 0.0}
+    assert whole({**folder, "validation": 0.2}) == {**folder, "validation": 0.2}
+    assert whole(tars) == tars
+    parts = {"kind": "mixture", "parts": {"a": folder, "b": tars}}
+    assert whole(parts) == {"kind": "mixture", "parts": {"a": {**folder, "validation": 0.0}, "b": tars}}

@@ -114,6 +114,8 @@ import resource, torch
 from tuwen.train.machine import memory_kept
 with memory_kept(torch.device("cpu")):
     torch.ones(2**20)
+for _ in range(60):  # goes once through the room that was given back at the end, wherever it lies
+    torch.ones(2**20)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
     torch.ones(2**20)
@@ -125,7 +127,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_afterwards_memory_that_is_wanted_all_the_time_is_still_used_again() -> None:
     """In a process of its own: what a program frees before tells the C library what it will want."""
     done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 3 * 2**22 // resource.getpagesize(), "fetched for each of twenty blocks of 4 MB"
+    assert int(done.stdout) < 2**22 // resource.getpagesize(), "twenty blocks of 4 MB fetch less than one of them"
 
 
 def test_the_gradient_of_indexing_has_the_same_bits_every_time() -> None:
