@@ -120,6 +120,12 @@ def test_a_trained_model_is_measured_on_other_data_all_of_it(
     figures = json.loads(out.read_text(encoding="utf-8"))
     assert figures["tasks"]["classify"]["count"] == 11
     assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+    shutil.rmtree(folder)
+    said = tuwen("evaluate", run, "--data", new, "--out", out)
+    assert said.status == 0, said.line
+    assert "what needs the training data is not measured" in said.line
+    without = json.loads(out.read_text(encoding="utf-8"))["tasks"]
+    assert without["classify"] == figures["tasks"]["classify"]
 
 
 def test_other_data_is_measured_on_its_test_split(

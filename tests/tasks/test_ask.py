@@ -88,6 +88,18 @@ def test_any_kind_may_be_a_number_or_a_text(answers: Any) -> None:
     assert {"number_accuracy", "summary_accuracy"} <= set(found)
 
 
+def test_without_training_answers_numbers_are_right_or_wrong(answers: Any) -> None:
+    """What says no number has no middle to count as."""
+    answers(lambda prompt, number: "none" if number == 3 else "10")
+    page = Examples().split("tasks")
+    model = tiny.predictor(tiny.model(language={"kind": "gpt", "width": 24, "depth": 1, "heads": 2}))
+    found = task().evaluate(model, SAMPLES, [], page)
+    assert found["number_accuracy"] == 1 / 3
+    assert not any("mae" in name for name in found)
+    (note,) = page.notes
+    assert note.startswith("the numbers of the kind 'number' are right or wrong here")
+
+
 def test_numbers_of_which_one_is_no_number_are_right_or_wrong(answers: Any) -> None:
     """And are not a crash after the training; in the training data such an answer only counts for nothing."""
     answers(lambda prompt, number: "many")

@@ -208,3 +208,5 @@ def test_questions_are_asked_after_examples(rule: Any) -> None:
     assert first[-1] == "question: what is it? answer: "
     assert page.answers
     assert asked.encode(SAMPLES[0], np.random.default_rng(0)) == []
+    alone = asked.evaluate(predictor(), SAMPLES, [], page)
+    assert alone == {name: value for name, value in found.items() if not name.startswith("2_shot")}

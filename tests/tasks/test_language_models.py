@@ -86,6 +86,8 @@ def test_frequency_alone_by_hand() -> None:
     model = tiny.model(image=None, text=None, fusion=None, embedding=None)
     found = task("causal_lm").evaluate(tiny.predictor(model), [unseen], [training], Examples().split("tasks"))
     assert found["nats_per_character_unigram_floor"] == pytest.approx(-(math.log(3 / 5) + math.log(2 / 5)) / 2)
+    without = task("causal_lm").evaluate(tiny.predictor(model), [unseen], [], Examples().split("tasks"))
+    assert without == {name: value for name, value in found.items() if "floor" not in name}
 
 
 def test_hidden_tokens_are_guessed_by_the_head() -> None:
@@ -108,3 +110,5 @@ def test_hidden_tokens_are_guessed_by_the_head() -> None:
     share = found["masked_accuracy"]
     assert math.log(found["masked_perplexity"]) == pytest.approx(total - 9 * share, rel=1e-5)
     assert Counter(tokenizer.encode(words[0].text)) == {circle: 7, red: 3}
+    without = task("masked_lm").evaluate(tiny.predictor(model), samples, [], Examples().split("tasks"))
+    assert without == {name: value for name, value in found.items() if "floor" not in name}

@@ -27,7 +27,7 @@ UNSEEN = ("test", "validation", "held_out", "train")
 def evaluate_elsewhere(run: Path, recipe: Recipe, listener: Listener | None = None) -> dict[str, Any]:
     """Measure a trained model on other data: on its test split, or on all of it. The run's folder stays as it is.
 
-    What it was trained on is opened too: that tells what can be answered without a picture.
+    What it was trained on is opened too, where it is still there: that tells what can be answered without a picture.
 
     Args:
         run: folder of the trained model.
@@ -39,7 +39,7 @@ def evaluate_elsewhere(run: Path, recipe: Recipe, listener: Listener | None = No
 
     Raises:
         CheckpointError: there is no trained model in the folder.
-        DataError: one of the two cannot be opened, or the other data has nothing that the model could be measured on.
+        DataError: the other data cannot be opened, or has nothing that the model could be measured on.
     """
     say = listener or Listener()
     trained = load_run(run)
@@ -50,12 +50,12 @@ def evaluate_elsewhere(run: Path, recipe: Recipe, listener: Listener | None = No
     if split is None:
         raise DataError(f"data: it has no split that could be measured on, only {', '.join(there) or 'none'}.")
     on_any = recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"splits": None})})
-    system, before = replace(trained, recipe=on_any), build_data(trained.recipe)
+    system, training = replace(trained, recipe=on_any), _training(trained.recipe, say)
     _note_unknown_labels(system, there[split], say)
     device = next(system.model.parameters()).device
     figures, _ = evaluate(
         system,
-        replace(before, splits={"train": before.train, "test": there[split]}),
+        {"train": training, "test": there[split]},
         bf16=choose_precision(recipe.train.precision, device, lambda text: None) == "bf16",
         say=say.on_note,
         skip=lambda broken: _note_broken(broken, say),
@@ -66,6 +66,15 @@ def evaluate_elsewhere(run: Path, recipe: Recipe, listener: Listener | None = No
             "stands above."
         )
     return figures
+
+
+def _training(recipe: Recipe, say: Listener) -> Source | Stream:
+    """What the model was trained on; nothing, and a note, where that has gone."""
+    try:
+        return build_data(recipe).train
+    except DataError as error:
+        say.on_note(f"what needs the training data is not measured (floors from it, examples out of it): {error}")
+        return []
 
 
 def _note_unknown_labels(system: System, source: Source | Stream, say: Listener) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from tuwen.core.errors import SampleError
 from tuwen.core.sample import Sample, Source, Stream
 from tuwen.recipe.build import System
-from tuwen.recipe.sources import Data, some, sound
+from tuwen.recipe.sources import some, sound
 from tuwen.recipe.usable import usable
 from tuwen.report.examples import Examples
 from tuwen.report.machine import describe_machine
@@ -24,7 +24,7 @@ HELD_OUT = "held_out"
 
 def evaluate(
     system: System,
-    data: Data,
+    splits: Mapping[str, Source | Stream],
     *,
     bf16: bool = False,
     say: Callable[[str], None] = lambda text: None,
@@ -34,7 +34,7 @@ def evaluate(
 
     Args:
         system: the model with its tasks.
-        data: what it was trained on, and what it has not seen.
+        splits: `train`, what it was trained on, and others, which it has not seen.
         bf16: compute under bf16 autocast.
         say: hears what was done.
         skip: is given the samples of each split that cannot be used, and are left out.
@@ -44,15 +44,15 @@ def evaluate(
         is measured on the first of `test` and `validation` that the data has.
     """
     predictor = system.predictor(bf16)
-    training = list(sound(some(data.train, TRAINING_SAMPLES)))
+    training = list(sound(some(splits["train"], TRAINING_SAMPLES)))
     examples = Examples()
     metrics: dict[str, Any] = {}
-    measured = places(data.splits, system.recipe.evaluate.splits)
+    measured = places(splits, system.recipe.evaluate.splits)
     if not measured:
         say("nothing is measured: the data has no split beside train that is asked for; data.validation can name one")
     for place, name in measured.items():
         began = time.monotonic()
-        samples, broken = usable(some(data.splits[name], system.recipe.evaluate.samples), system.images)
+        samples, broken = usable(some(splits[name], system.recipe.evaluate.samples), system.images)
         skip(broken)
         metrics[place] = _measure(system, predictor, samples, training, examples, place)
         for note in examples.split(place).notes:

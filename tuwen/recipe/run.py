@@ -174,7 +174,7 @@ def measure(
     skipped, step = SkippedList(run / "skipped.jsonl"), read_log(run).steps
     figures, examples = evaluate(
         system,
-        data,
+        data.splits,
         bf16=precision == "bf16",
         say=say.on_note,
         skip=lambda broken: skipped.add(step, tuple((error.key, error.reason) for error in broken)),

@@ -78,7 +78,7 @@ class Answered:
 
     def as_numbers(self, known: Sequence[float]) -> dict[str, float]:
         """How far off a number is; what is no number counts as the middle of those known. No truth may be `odd`."""
-        middle, mean = (median(known), fmean(known)) if known else (0.0, 0.0)
+        middle, mean = median(known), fmean(known)
         truths = np.array(_numbers(self.truths))
         said = [_number(text) for text in self.said]
         off = np.array([middle if number is None else number for number in said]) - truths
@@ -162,7 +162,14 @@ class AskTask(Task):
                 f"the data, or take {kind!r} out of the task's `numbers`"
             )
             return answered.as_classes()
-        return answered.as_numbers(_numbers([self.tokenizer.normalise(answer) for answer in known]))
+        numbers = _numbers([self.tokenizer.normalise(answer) for answer in known])
+        if not numbers:
+            page.notes.append(
+                f"the numbers of the kind {kind!r} are right or wrong here: what says no number would count as the "
+                "middle of the training answers, and there are none"
+            )
+            return answered.as_classes()
+        return answered.as_numbers(numbers)
 
     def _answer(self, predictor: Predictor, asked: Sequence[Asked]) -> Answered:
         """Those with a picture and those without are asked apart, and stand in this order."""

@@ -55,7 +55,7 @@ class CausalLMTask(Task):
         return {
             "nats_per_character": nats / characters,
             "perplexity": math.exp(nats / tokens),
-            "nats_per_character_unigram_floor": _unigram(training, samples),
+            **({"nats_per_character_unigram_floor": _unigram(training, samples)} if training else {}),
             "count": len(rows),
         }
 

@@ -72,7 +72,7 @@ class FewShotVqaTask(Task):
         shown: dict[str, Show] = {"": own_picture, "_blind_floor": lambda sample: grey}
         if all(canonical(sample, self.config.language) for sample, _ in (*asked, *examples)):
             shown["_in_words"] = lambda sample: canonical(sample, self.config.language) or ""
-        for shots in self.config.shots:
+        for shots in (number for number in self.config.shots if examples or not number):
             prompts = {name: self._prompts(asked, examples, shots, show) for name, show in shown.items()}
             said = {name: self._answers(writer, own) for name, own in prompts.items()}
             figures |= {

@@ -63,14 +63,15 @@ class MaskedLMTask(Task):
         if not count:
             return {}
         common = Counter(chain.from_iterable(ids[1:-1] for sample in training for ids in self._ids(sample)))
-        guess = common.most_common(1)[0][0] if common else -1
         truths = [ids[place] for ids, places in zip(texts, hidden, strict=True) for place in places]
-        return {
+        figures = {
             "masked_accuracy": right / count,
             "masked_perplexity": math.exp(nats / count),
-            "masked_accuracy_majority_floor": truths.count(guess) / count,
             "count": count,
         }
+        if not common:
+            return figures
+        return figures | {"masked_accuracy_majority_floor": truths.count(common.most_common(1)[0][0]) / count}
 
     def _ids(self, sample: Sample) -> list[list[int]]:
         return [self.tokenizer.read(caption.text) for caption in sample.captions]

@@ -88,7 +88,7 @@ class VqaTask(Task):
         seen = [(question.text, self._sayable(question)) for sample in training for question in sample.questions]
         floors = {
             "majority_floor": majority_floor(truths),
-            "question_only_floor": question_floor(seen, zip(questions, truths, strict=True)) if seen else 0.0,
+            **({"question_only_floor": question_floor(seen, zip(questions, truths, strict=True))} if seen else {}),
             "blind_floor": accuracy(blind, truths),
         }
         page.tallies["vqa_by_kind"] = {
