@@ -18,7 +18,7 @@ from tuwen.report.forgetting import headline_shares
 
 SYSTEMS = {
     "S1": ("resnet_gru_joint_mini", "vqa", "accuracy", "floor"),
-    "S2": ("resnet_bert_pairs_mini", "match", "recall_at_1", "chance"),
+    "S2": ("resnet_bert_pairs_mini", "match", "recall_at_1", "recall_at_1_chance_floor"),
     "S3": ("fusion_decoder_mini", "vqa", "accuracy", "floor"),
     "S4": ("vgg_bert_fusion_mini", "vqa", "accuracy", "floor"),
 }

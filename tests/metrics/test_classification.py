@@ -11,6 +11,7 @@ from tuwen.metrics.classification import (
     macro_f1,
     majority_floor,
     micro_f1,
+    multilabel_floors,
     multilabel_scores,
     question_floor,
     wilson_interval,
@@ -117,3 +118,15 @@ def test_many_labels_by_hand():
     assert multilabel_scores(nothing, nothing) == {"exact_match": 1, "accuracy": 1, "micro_f1": 0, "macro_f1": 0}
     with pytest.raises(ValueError, match="predictions"):
         multilabel_scores(nothing, actual)
+
+
+def test_no_constant_answer_gets_more_than_the_floors() -> None:
+    rng = np.random.default_rng(0)
+    for shares in ((0.3, 0.1, 0.6, 0.0), (0.9, 0.8, 0.2, 0.5), (0.0, 0.0, 0.1, 0.0)):
+        actual = rng.random((40, 4)) < np.array(shares)
+        constants = [
+            np.broadcast_to([bool(number >> place & 1) for place in range(4)], (40, 4)) for number in range(16)
+        ]
+        found = [multilabel_scores(constant, actual) for constant in constants]
+        for name, floor in multilabel_floors(actual).items():
+            assert floor == pytest.approx(max(scores[name.removesuffix("_floor")] for scores in found)), name

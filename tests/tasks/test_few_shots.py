@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from tests import tiny
+from tests import checkpoints, tiny
 from tests.tasks.oracle import picture
 from tuwen.core.batch import PICTURE
 from tuwen.core.rooms import build_part
@@ -18,6 +19,7 @@ from tuwen.models.generate import Decoding
 from tuwen.models.predictor import Predictor
 from tuwen.models.prompts import Prompt, Writer, Written
 from tuwen.prep.batches import Encoded, collate
+from tuwen.prep.pretrained_tokens import pretrained_tokenizer
 from tuwen.report.examples import Examples
 from tuwen.tasks import Task, TaskContext
 
@@ -75,7 +77,7 @@ def look_up(prompt: Prompt) -> str:
     if not asked:
         return "dax"
     last = kind_of(asked[-1])
-    if prompt[-1] == "shows ":
+    if prompt[-1] == "shows":
         return f"a {last}. and more"
     told = {kind_of(one): str(two) for one, two in pairwise(prompt[:-2]) if not isinstance(one, str)}
     return told[last].removeprefix("this is a ") if len(asked) > 1 and last != "nothing" else "?"
@@ -108,7 +110,7 @@ def test_the_page_shows_prompts_with_their_pictures_in_place(rule: Any) -> None:
     assert len({one.right for one in page.prompts}) == 2
     for one in page.prompts:
         assert [piece.picture is None for piece in one.pieces] == [False, True] * 3
-        assert one.pieces[-1].words == "this is a "
+        assert one.pieces[-1].words == "this is a"
         assert one.right == (one.answer == "dax") == (one.prediction == "dax") == (not one.scores)
         assert one.right or one.answer in {word for word, _ in one.scores}
         assert [score for _, score in one.scores] == sorted((score for _, score in one.scores), reverse=True)
@@ -125,7 +127,7 @@ def test_an_episode_by_hand(rule: Any) -> None:
     assert len(told) == 10
     for prompt in told:
         pictures, words = prompt[:-2:2], prompt[1:-2:2]
-        assert prompt[-1] == "this is a "
+        assert prompt[-1] == "this is a"
         shown = [int(np.asarray(part)[0, 0, 0]) for part in pictures]
         assert len(set(shown)) == 6
         assert all(shown.count(number) == 2 for number in shown)
@@ -205,8 +207,18 @@ def test_questions_are_asked_after_examples(rule: Any) -> None:
     assert [isinstance(part, str) for part in first] == [False, True] * 3
     example = f"question: what is it? answer: {kind_of(first[0])}."
     assert first[1] == example
-    assert first[-1] == "question: what is it? answer: "
+    assert first[-1] == "question: what is it? answer:"
     assert page.answers
     assert asked.encode(SAMPLES[0], np.random.default_rng(0)) == []
     alone = asked.evaluate(predictor(), SAMPLES, [], page)
     assert alone == {name: value for name, value in found.items() if not name.startswith("2_shot")}
+
+
+def test_a_question_is_read_as_the_beginning_of_what_was_told(tmp_path: Path) -> None:
+    """Many tokens begin with their space: it belongs to the word, and not to what stands before."""
+    checkpoints.gpt2(tmp_path)
+    tokenizer = pretrained_tokenizer(str(tmp_path), None)
+    spec = {"kind": "fast_binding", "sentences": ["shows {caption}."], "together": [1, 1]}
+    (row,) = build_part("tasks", spec, TaskContext(tokenizer)).encode(SAMPLES[0], np.random.default_rng(0))
+    assert row.ids == [PICTURE, *tokenizer.piece("shows a circle.")]
+    assert row.loss_mask == [False] * (1 + len(tokenizer.piece("shows"))) + [True] * len(tokenizer.piece(" a circle."))

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from tuwen.core.batch import Row
 from tuwen.core.rooms import build_part
 from tuwen.core.sample import Caption, Sample
 from tuwen.language import causal_mask, positions_in
+from tuwen.prep.batches import Encoded
 from tuwen.prep.tokens import Tokenizer
 from tuwen.report.examples import Examples
 from tuwen.tasks import Task, TaskContext
@@ -112,3 +114,28 @@ def test_hidden_tokens_are_guessed_by_the_head() -> None:
     assert Counter(tokenizer.encode(words[0].text)) == {circle: 7, red: 3}
     without = task("masked_lm").evaluate(tiny.predictor(model), samples, [], Examples().split("tasks"))
     assert without == {name: value for name, value in found.items() if "floor" not in name}
+
+
+def test_a_head_that_reads_both_is_judged_with_the_pictures() -> None:
+    """Against the forward pass of each text with its picture; a text without one is left out."""
+    model = tiny.model(heads={"mask": {"reads": "fused", "classes": "vocabulary"}})
+    predictor, masked = tiny.predictor(model), task("masked_lm")
+    rng = np.random.default_rng(1)
+    samples = [
+        replace(sample, image=rng.integers(0, 255, (32, 32, 3), dtype=np.uint8) if number else None)
+        for number, sample in enumerate(SAMPLES[:3])
+    ]
+    found = masked.evaluate(predictor, samples, [], Examples().split("tasks"))
+    tokenizer, rng, nats, count = tiny.tokenizer(), np.random.default_rng(0), 0.0, 0
+    for sample in samples[1:]:
+        (row,) = masked.encode(sample, rng)
+        places = masked._choose(row.ids, rng)  # type: ignore[attr-defined]
+        ids = [tokenizer.mask if place in places else token for place, token in enumerate(row.ids)]
+        assert sample.image is not None
+        with predictor.inference():
+            forward = predictor.forward([Encoded("", predictor.prepare(sample.image), {"one": [Row(ids)]})])  # type: ignore[arg-type]
+            guesses = model.heads["mask"](forward.fused("one").tokens)[0].log_softmax(-1)
+        nats -= sum(float(guesses[place, row.ids[place]]) for place in places)
+        count += len(places)
+    assert found["count"] == count
+    assert found["masked_perplexity"] == pytest.approx(math.exp(nats / count), rel=1e-4)

@@ -39,7 +39,8 @@ def test_its_own_text_has_to_score_higher_than_those_of_others() -> None:
     figures = task(candidates=3).evaluate(Scores(classes=right), SAMPLES, [], page)
     assert figures["recall_at_1"] == pytest.approx(2 / 3)
     assert figures["better_than_another"] == pytest.approx((1 + 1 / 2 + 1) / 3)
-    assert figures["chance"] == pytest.approx(1 / 3)
+    assert figures["recall_at_1_chance_floor"] == pytest.approx((1 / 3 + 1 / 3 + 1 / 2) / 3)
+    assert figures["better_than_another_chance_floor"] == 1 / 2
     assert (figures["candidates"], figures["count"]) == (3, 3)
     assert page.tallies["match_by_language"] == {"en": Tally(2, 3)}
 

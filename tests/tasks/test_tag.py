@@ -59,7 +59,9 @@ def test_figures_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
             "micro_f1": 2 * 2 / (2 + 4),
             "macro_f1": (1 + 2 / 3 + 0) / 3,
             "exact_match_floor": 1 / 3,
-            "micro_f1_floor": 2 * 2 / (3 + 4),
+            "accuracy_floor": (2 / 3 + 1 + 2 / 3 + 2 / 3) / 4,
+            "micro_f1_floor": 2 * 4 / (9 + 4),
+            "macro_f1_floor": (1 / 2 + 1 / 2 + 4 / 5) / 3,
             "count": 3,
         }
     )

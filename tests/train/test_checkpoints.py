@@ -189,3 +189,19 @@ def test_a_small_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(Killed):
         write_whole(file, "[1, 2]")
     assert json.loads(file.read_text()) == [1]
+
+
+def test_a_damaged_one_of_a_later_step_goes_and_not_what_was_just_written(tmp_path: Path) -> None:
+    checkpoint, _ = store(tmp_path, keep=2)
+    save(checkpoint, 100, 200)
+    (tmp_path / "step-00000200" / "state.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "step-00000100-copy").mkdir()
+    again, notes = store(tmp_path, keep=2)
+    saved = again.latest()
+    assert saved is not None
+    assert (saved.path.name, again.whole, len(notes)) == ("step-00000100", saved.path, 1)
+    assert again.save(150, tensors(150), {"step": 150}) == again.whole == tmp_path / "step-00000150"
+    assert [path.name for path in again.all()] == ["step-00000100", "step-00000150"]
+    latest = again.latest()
+    assert latest is not None
+    assert latest.state == {"step": 150}

@@ -191,7 +191,7 @@ def collect(metrics: Mapping[str, Mapping[str, Any]]) -> Results:
 
 def _own(figures: Figures) -> Figures:
     """Without what is no figure of the model."""
-    return {key: value for key, value in figures.items() if key not in ("count", "chance_floor")}
+    return {key: value for key, value in figures.items() if key != "count" and not key.endswith("chance_floor")}
 
 
 def markdown(results: Results) -> str:

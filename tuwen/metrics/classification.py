@@ -139,6 +139,27 @@ def multilabel_scores(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -
     }
 
 
+def multilabel_floors(actual: NDArray[np.bool_]) -> dict[str, float]:
+    """The most that one and the same answer to all samples gets at each of `multilabel_scores`, as `NAME_floor`.
+
+    Each score has an answer of its own: the commonest one, each class as it is more often, the commonest classes up to
+    the best number of them, and all classes that occur.
+
+    Args:
+        actual: `[samples, classes]`, not empty.
+    """
+    samples, often = len(actual), np.sort(actual.sum(0))[::-1]
+    commonest = np.unique(actual, axis=0, return_counts=True)[1].max()
+    called = np.arange(1, len(often) + 1) * samples
+    shares = often[often > 0] / samples
+    return {
+        "exact_match_floor": float(commonest / samples),
+        "accuracy_floor": float(np.maximum(often, samples - often).mean() / samples),
+        "micro_f1_floor": float((2 * often.cumsum() / (called + often.sum())).max()),
+        "macro_f1_floor": float((2 * shares / (1 + shares)).mean()) if len(shares) else 0.0,
+    }
+
+
 def majority_floor(actual: Sequence[Hashable]) -> float:
     """What always giving the commonest answer gets; the commonest of the test set itself, so no constant gets more."""
     if not actual:

@@ -126,6 +126,11 @@ class Forward:
             raise DataError(f"some texts of {stream!r} have no picture that they could be joined with.")
         return self.model.require("fusion")(self.image, text, rows.image if rows.rows_per_image is None else None)
 
+    def guessed_from(self, head: str, stream: str, ids: Tensor) -> Features:
+        """What a head over the vocabulary reads of texts with other ids `[R, L]`: as `rewritten`, or as `joined`."""
+        text = self.rewritten(stream, ids)
+        return self.joined(stream, text) if self.model.reads(head) == "fused" else text
+
     def fused_pairs(self, stream: str, texts: Tensor, images: Tensor) -> Features:
         """Chosen texts joined with chosen pictures. Two of `[M]` → pooled `[M, D]`. Not remembered."""
         features = self.text(stream)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from tuwen.core.batch import Batch, TextBatch
 from tuwen.core.errors import RecipeError
-from tuwen.core.features import Features
 from tuwen.core.loss import Loss
 from tuwen.core.precision import precise
 from tuwen.models.config import HeadConfig
@@ -57,21 +56,17 @@ class MaskedLM(Term[Config]):
     def __call__(self, forward: Forward) -> Loss:
         text = forward.stream(self.config.stream)
         chosen = self.choose(text)
-        tokens = self._read(forward, self._hide(text.ids, chosen)).tokens
+        hidden = self._hide(text.ids, chosen)
+        tokens = forward.guessed_from(self.config.head, self.config.stream, hidden).tokens
         if tokens.shape[:2] != chosen.shape:
             raise RecipeError(
                 f"objective masked_lm: the head {self.config.head!r} reads a fusion that has no vector for each token: "
                 "use cross_attention, or a head that reads text."
             )
         logits = precise(forward.model.head(self.config.head)(tokens[chosen]))
-        hidden = text.ids[chosen]
-        losses = F.cross_entropy(logits, hidden, reduction="none")
-        return Loss.over(losses, accuracy=(logits.argmax(-1) == hidden).float().mean())
-
-    def _read(self, forward: Forward, ids: Tensor) -> Features:
-        text = forward.rewritten(self.config.stream, ids)
-        fused = forward.model.reads(self.config.head) == "fused"
-        return forward.joined(self.config.stream, text) if fused else text
+        truth = text.ids[chosen]
+        losses = F.cross_entropy(logits, truth, reduction="none")
+        return Loss.over(losses, accuracy=(logits.argmax(-1) == truth).float().mean())
 
     def _candidates(self, text: TextBatch) -> Tensor:
         """bool `[R, L]`: the tokens that may be chosen, all but special ones and padding."""

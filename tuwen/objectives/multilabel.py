@@ -4,6 +4,7 @@ Recognition and Machine Learning", section 4.3.2), for pictures that any number 
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -44,11 +45,13 @@ class Multilabel(Term[Config]):
         return Loss.over(losses, accuracy=((logits > 0) == (answers > 0)).float().mean())
 
     def _truth(self, batch: Batch) -> Tensor | None:
-        """`[P, C]`, or `[R, C]` of a stream."""
+        """`[P, C]`, or `[R, C]` of a stream; of a text without a picture nothing is known."""
         if self.config.stream is None or batch.tags is None:
             return batch.tags
         text = batch.texts.get(self.config.stream)
-        return None if text is None else batch.tags[text.image]
+        if text is None:
+            return None
+        return torch.where(text.image.unsqueeze(1) < 0, IGNORE, batch.tags[text.image])
 
 
 def build(config: Config, context: ObjectiveContext) -> Multilabel:

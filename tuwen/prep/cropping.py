@@ -106,14 +106,12 @@ def middle(pixels: Pixels, frame: tuple[int, int], size: int, shortest: int, int
     """The middle `[size, size, 3]` of the whole picture, resized until its shorter side has `shortest` pixels.
 
     This is how pretrained models see a picture. It differs from cutting first and resizing then at the edges, whose
-    neighbours count here, and in how sizes are rounded. Pixels that are `size` × `size` already stay as they are.
+    neighbours count here, and in how sizes are rounded.
 
     Args:
         pixels: `[H, W, 3]`, the picture, perhaps decoded smaller than it is.
         frame: width and height of the full-sized picture.
     """
-    if pixels.shape[:2] == (size, size) == frame:
-        return pixels
     across, down = (shortest * side // min(frame) for side in frame)
     left, top = (across - size) // 2, (down - size) // 2
     seen = resized(pixels, down, across, interpolation)

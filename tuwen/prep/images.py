@@ -109,7 +109,8 @@ class ImagePrep:
         found = read(picture, key)
         if isinstance(found, np.ndarray):
             height, width, _ = found.shape
-            square = self._lay(found, self._region(width, height, rng), (width, height))
+            region = self._region(width, height, rng)
+            square = found if self._is_prepared(found, region) else self._lay(found, region, (width, height))
         else:
             square = self._decode_and_lay(EncodedPicture(found, key, self._max_pixels), rng)
         if rng is not None and self.config.rotate:
@@ -133,6 +134,13 @@ class ImagePrep:
         enough = 1.0 if self.config.exact else min(region.width, region.height) / self.config.size
         reduction = next((factor for factor in REDUCTIONS if factor <= enough), 1)
         return self._lay(file.decode(self.config.background, reduction), region, (file.width, file.height))
+
+    def _is_prepared(self, pixels: NDArray[np.uint8], region: Region) -> bool:
+        """Whether an array is a square of the model's size already, of which all is to be seen (see `shortest`)."""
+        size = self.config.size
+        return (
+            self.config.shortest is not None and pixels.shape[:2] == (size, size) and region == self._whole(size, size)
+        )
 
     def _region(self, width: int, height: int, rng: np.random.Generator | None) -> Region:
         config = self.config

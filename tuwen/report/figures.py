@@ -87,6 +87,8 @@ METRICS: dict[str, Metric] = {
     **_directions("r5", "R@5", "R@5", Unit.SHARE),
     **_directions("r10", "R@10", "R@10", Unit.SHARE),
     **_directions("median_rank", "median rank", "名次中位数", Unit.PLAIN),
+    "recall_at_1": Metric(Label("Right text first", "正确文本居首"), headline=True, counted=True),
+    "better_than_another": Metric(Label("Right text before another", "正确文本胜过另一文本")),
     "cider": Metric(Label("CIDEr-D", "CIDEr-D"), Unit.TEN),
     **{f"bleu_{n}": Metric(Label(f"BLEU-{n}", f"BLEU-{n}")) for n in range(1, 5)},
     "rouge_l": Metric(Label("ROUGE-L", "ROUGE-L")),

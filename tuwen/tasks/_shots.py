@@ -26,16 +26,24 @@ def canonical(sample: Sample, language: str) -> str | None:
     return own[0].text if own else None
 
 
+def open_end(sentence: str, slot: str) -> tuple[str, str]:
+    """What stands before a slot, and the space between, which belongs to what fills it: many tokens begin with one."""
+    before = sentence.partition(slot)[0]
+    end = before.rstrip()
+    return end, before[len(end) :]
+
+
 def prompt_examples(
     writer: Writer,
     prompts: Sequence[Prompt],
     said: Sequence[str],
     wanted: Sequence[str],
     candidates: Sequence[Sequence[str]],
+    space: str,
 ) -> list[PromptExample]:
     """Some prompts with what was said after them; where that was wrong, how likely the closed answers were.
 
-    candidates: for each prompt its closed answers, the wanted one among them.
+    candidates: for each prompt its closed answers, the wanted one among them. space: between a prompt and its answer.
     """
     judged = zip(prompts, said, wanted, candidates, strict=True)
     found = [
@@ -43,7 +51,8 @@ def prompt_examples(
     ]
     chosen = choose(found, right=8, wrong=8)
     wrong = [one for one in chosen if not one.right]
-    scores = iter(writer.score([one.prompt for one in wrong], [one.answers for one in wrong]))
+    spaced = [[space + answer for answer in one.answers] for one in wrong]
+    scores = iter(writer.score([one.prompt for one in wrong], spaced))
     return [one.shown(writer, () if one.right else _ranked(one.answers, next(scores))) for one in chosen]
 
 

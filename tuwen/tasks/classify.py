@@ -13,12 +13,12 @@ from tuwen.core.batch import Row
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Picture, Sample
-from tuwen.metrics.classification import classification_scores, confusion_matrix, majority_floor
+from tuwen.metrics.classification import accuracy, classification_scores, confusion_matrix, majority_floor
 from tuwen.models.predictor import Predictor
 from tuwen.prep.batches import IGNORE
 from tuwen.report.examples import ClassExample, Confusion, SplitExamples, Tally
 from tuwen.report.examples import choose as choose_examples
-from tuwen.tasks import Task, TaskContext, choose
+from tuwen.tasks import Task, TaskContext, blank, choose
 
 TEMPLATES = {"en": "a picture of {}", "zh": "一张{}的图片"}
 LARGEST_CONFUSION = 30
@@ -121,8 +121,9 @@ class ClassifyTask(Task):
             return {}
         truths = [str(sample.label) for sample in labelled]
         pictures = [sample.image for sample in labelled if sample.image is not None]
+        own_texts = self._own_texts(labelled)
         if self.config.by == "head":
-            found = {"": self.predict(predictor, pictures, own_texts=self._own_texts(labelled))}
+            found = {"": self.predict(predictor, pictures, own_texts=own_texts)}
         else:
             found = {language: self.predict(predictor, pictures, texts) for language, texts in self.class_texts.items()}
         scores = [classification_scores(labels, truths) for labels in found.values()]
@@ -141,10 +142,14 @@ class ClassifyTask(Task):
             counts = confusion_matrix(first, truths, names)
             page.confusion = Confusion(tuple(names), tuple(tuple(row) for row in counts.tolist()))
         mean = {name: fmean(score[name] for score in scores) for name in scores[0]}
-        floor = max(majority_floor(truths), 1 / max(1, len(self.labels)))
+        floors = {"floor": max(majority_floor(truths), 1 / max(1, len(self.labels)))}
         if self.config.by == "texts":
             mean["zero_shot_accuracy"] = mean.pop("accuracy")
-        return mean | {"floor": floor, "count": len(truths)}
+        elif own_texts is not None:  # what a label's text gives away is no merit of the picture
+            blind = self.predict(predictor, blank(labelled, predictor), own_texts=own_texts)
+            floors["blind_floor"] = accuracy(blind, truths)
+            floors["floor"] = max(floors.values())
+        return mean | floors | {"count": len(truths)}
 
     def _own_texts(self, samples: Sequence[Sample]) -> list[str] | None:
         """The first text of each, for a head that reads it."""

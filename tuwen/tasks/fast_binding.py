@@ -28,12 +28,15 @@ from tuwen.models.prompts import Part, Prompt, Writer
 from tuwen.prep.batches import Together
 from tuwen.report.examples import PromptExample, SplitExamples, Tally
 from tuwen.tasks import Task, TaskContext, blank
-from tuwen.tasks._shots import canonical, own_picture, prompt_examples
+from tuwen.tasks._shots import canonical, open_end, own_picture, prompt_examples
 
 Count = Annotated[int, Field(ge=1)]
 Show = Callable[[Sample], Part]
 CAPTION = "{caption}"
 """Where a caption stands in a sentence."""
+
+WORD = "{word}"
+"""Where a picture's word does."""
 
 
 class Config(PartConfig):
@@ -98,10 +101,10 @@ class Bound:
         """The same as a share of all episodes."""
         return self.right / len(self.episodes)
 
-    def examples(self, writer: Writer) -> list[PromptExample]:
-        """Some of them for the page."""
+    def examples(self, writer: Writer, space: str) -> list[PromptExample]:
+        """Some of them for the page. space: between a prompt and the word."""
         wanted, words = [one.word for one in self.episodes], [one.words for one in self.episodes]
-        return prompt_examples(writer, self.prompts, self.said, wanted, words)
+        return prompt_examples(writer, self.prompts, self.said, wanted, words, space)
 
 
 class FastBindingTask(Task):
@@ -122,9 +125,10 @@ class FastBindingTask(Task):
         caption = self._caption(sample)
         if caption is None or sample.image is None:
             return []
-        before, _, after = self.config.sentences[int(rng.integers(len(self.config.sentences)))].partition(CAPTION)
+        sentence = self.config.sentences[int(rng.integers(len(self.config.sentences)))]
+        (before, space), after = open_end(sentence, CAPTION), sentence.partition(CAPTION)[2]
         most = self.tokenizer.max_length
-        read, said = self.tokenizer.piece(before)[: most - 1], self.tokenizer.piece(caption + after)[:most]
+        read, said = self.tokenizer.piece(before)[: most - 1], self.tokenizer.piece(space + caption + after)[:most]
         return [Row([PICTURE, *read, *said], [False] * (1 + len(read)) + [True] * len(said))]
 
     def evaluate(
@@ -139,6 +143,7 @@ class FastBindingTask(Task):
         shown |= {"_in_words": self._told} if len(told) == len(found) else {}
         figures: dict[str, float | None] = self._naming(writer, told) if told else {}
         tallies: dict[str, Tally] = {}
+        _, space = open_end(self.config.name, WORD)
         for ways, shots in product(self.config.ways, self.config.shots):
             episodes = self._episodes(found, ways, shots)
             if not episodes:
@@ -148,32 +153,33 @@ class FastBindingTask(Task):
             figures |= {f"{key}{name}": None if one is None else one.share for name, one in bound.items()}
             seen, unseen = bound[""], bound["_blind_floor"]
             if seen is not None and unseen is not None:
+                figures[f"{key}_chance_floor"] = 1 / ways
                 tallies[key] = Tally(seen.right, len(episodes), unseen.share)
-                page.prompts += seen.examples(writer) if shots == 1 else []
+                page.prompts += seen.examples(writer, space) if shots == 1 else []
         page.tallies["fast_binding"] = tallies
         page.notes += _left_out([name for name, figure in figures.items() if figure is None], writer)
         judged = {name: figure for name, figure in figures.items() if figure is not None}
-        return judged | {"chance_floor": 1 / min(self.config.ways), "count": self.config.episodes}
+        return judged | {"count": self.config.episodes}
 
     def _naming(self, writer: Writer, samples: Sequence[Sample]) -> dict[str, float | None]:
         """Whether a picture's words come out, alone and behind others; None where a prompt is too long."""
-        before = self.config.sentences[0].partition(CAPTION)[0]
-        after = self.config.sentences[0].partition(CAPTION)[2]
+        before, _, after = self.config.sentences[0].partition(CAPTION)
+        asked, _ = open_end(self.config.sentences[0], CAPTION)
         chosen = samples[: self.config.episodes]
         truths = [[self.tokenizer.normalise(self._caption(sample) or "")] for sample in chosen]
-        alone: list[Prompt] = [[own_picture(sample), before] for sample in chosen]
+        alone: list[Prompt] = [[own_picture(sample), asked] for sample in chosen]
         company: list[Prompt] = []
         for place, sample in enumerate(chosen):
             others = [samples[(place + step) % len(samples)] for step in range(1, self.config.behind + 1)]
             told = [
                 part for other in others for part in (own_picture(other), before + (self._caption(other) or "") + after)
             ]
-            company.append([*told, own_picture(sample), before])
+            company.append([*told, own_picture(sample), asked])
         how = Decoding(max_new_tokens=32)
-        asked = {"named_alone": alone, "named_in_company": company}
+        naming = {"named_alone": alone, "named_in_company": company}
         room = writer.language.max_length - how.max_new_tokens
-        figures: dict[str, float | None] = dict.fromkeys(asked)
-        for name, prompts in asked.items():
+        figures: dict[str, float | None] = dict.fromkeys(naming)
+        for name, prompts in naming.items():
             if max(map(writer.length, prompts)) <= room:
                 said = writer.generate(prompts, how, [after] if after else [])
                 figures[name] = exact_match([one.text for one in said], truths)
@@ -181,7 +187,7 @@ class FastBindingTask(Task):
 
     def _bind(self, writer: Writer, episodes: Sequence[Episode], show: Show) -> Bound | None:
         """What the model says, of all words that there are; None where a prompt is too long."""
-        asked = self.config.name.partition("{word}")[0]
+        asked, _ = open_end(self.config.name, WORD)
         prompts: list[Prompt] = []
         for episode in episodes:
             told = [part for sample, word in episode.told for part in (show(sample), self._name(word))]

@@ -24,7 +24,7 @@ from tuwen.models.prompts import Part, Prompt, Writer
 from tuwen.report.examples import AnswerExample, SplitExamples
 from tuwen.report.examples import choose as choose_examples
 from tuwen.tasks import Task, TaskContext, blank
-from tuwen.tasks._shots import canonical, own_picture, prompt_examples
+from tuwen.tasks._shots import canonical, open_end, own_picture, prompt_examples
 
 Asked = tuple[Sample, Question]
 Show = Callable[[Sample], Part]
@@ -85,7 +85,8 @@ class FewShotVqaTask(Task):
                 page.answers += choose_examples(self._shown(predictor, asked, answers, truths))
             if shots == 1 and answers is not None:
                 closed = [sorted(set(truths))] * len(asked)
-                page.prompts += prompt_examples(writer, prompts[""], answers, truths, closed)
+                _, space = open_end(self.config.example, "{answer}")
+                page.prompts += prompt_examples(writer, prompts[""], answers, truths, closed, space)
         return figures
 
     def _prompts(self, asked: Sequence[Asked], examples: Sequence[Asked], shots: int, show: Show) -> list[Prompt]:
@@ -112,8 +113,8 @@ class FewShotVqaTask(Task):
             )
         ]
         sample, question = asked
-        open_end = self.config.example.partition("{answer}")[0].format(question=question.text)
-        return [*told, show(sample), open_end]
+        asking, _ = open_end(self.config.example, "{answer}")
+        return [*told, show(sample), asking.format(question=question.text)]
 
     def _pairs(self, samples: Sequence[Sample]) -> list[Asked]:
         return [(sample, question) for sample in samples if self.finds(sample) for question in self._questions(sample)]

@@ -1,11 +1,11 @@
-"""Fill in the hidden tokens of a text with a text tower, about a picture or about none (Devlin et al. 2019, BERT)."""
+"""Fill in the hidden tokens of a text (Devlin et al. 2019, BERT), with its picture where the head reads `fused`."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from tuwen.core.batch import Row
 from tuwen.core.rooms import PartConfig
-from tuwen.core.sample import Sample
+from tuwen.core.sample import Picture, Sample
 from tuwen.models.predictor import Predictor
 from tuwen.prep.batches import Encoded
 from tuwen.report.examples import SplitExamples
@@ -30,6 +30,14 @@ class Config(PartConfig):
 
     head: str = "mask"
     share: float = Field(default=0.15, gt=0, le=1)
+
+
+class _Hidden(NamedTuple):
+    """A text, which of its places are hidden, and the picture that helps to guess."""
+
+    ids: list[int]
+    places: list[int]
+    picture: Picture | None
 
 
 class MaskedLMTask(Task):
@@ -51,19 +59,23 @@ class MaskedLMTask(Task):
     def evaluate(
         self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
     ) -> dict[str, float]:
-        texts = list(chain.from_iterable(self._ids(sample) for sample in samples))
+        fused = predictor.model.reads(self.config.head) == "fused"
+        judged = [sample for sample in samples if sample.image is not None or not fused]
         rng = np.random.default_rng(0)
-        hidden = [self._choose(ids, rng) for ids in texts]
+        texts = [
+            _Hidden(ids, self._choose(ids, rng), sample.image if fused else None)
+            for sample in judged
+            for ids in self._ids(sample)
+        ]
         right, nats = 0, 0.0
         for start in range(0, len(texts), TOGETHER):
-            part = slice(start, start + TOGETHER)
-            losses, correct = self._judge(predictor, list(zip(texts[part], hidden[part], strict=True)))
+            losses, correct = self._judge(predictor, texts[start : start + TOGETHER])
             nats, right = nats + losses, right + correct
-        count = sum(map(len, hidden))
+        truths = [text.ids[place] for text in texts for place in text.places]
+        count = len(truths)
         if not count:
             return {}
-        common = Counter(chain.from_iterable(ids[1:-1] for sample in training for ids in self._ids(sample)))
-        truths = [ids[place] for ids, places in zip(texts, hidden, strict=True) for place in places]
+        common = Counter(ids[place] for sample in training for ids in self._ids(sample) for place in self._words(ids))
         figures = {
             "masked_accuracy": right / count,
             "masked_perplexity": math.exp(nats / count),
@@ -77,21 +89,27 @@ class MaskedLMTask(Task):
         return [self.tokenizer.read(caption.text) for caption in sample.captions]
 
     def _choose(self, ids: list[int], rng: np.random.Generator) -> list[int]:
-        """Which tokens of a text are hidden: places behind the first and before the last."""
-        there = len(ids) - 2
-        wanted = min(there, max(1, round(there * self.config.share)))
-        return sorted((1 + rng.permutation(there)[:wanted]).tolist())
+        """Which tokens of a text are hidden."""
+        there = self._words(ids)
+        wanted = min(len(there), max(1, round(len(there) * self.config.share)))
+        return sorted(there[place] for place in rng.permutation(len(there))[:wanted])
 
-    def _judge(self, predictor: Predictor, rows: Sequence[tuple[list[int], list[int]]]) -> tuple[float, int]:
+    def _words(self, ids: Sequence[int]) -> list[int]:
+        """The places of a text that may be hidden: all but those of the tokenizer's marks, as in training."""
+        return [place for place, token in enumerate(ids) if token not in self.tokenizer.marks.special]
+
+    def _judge(self, predictor: Predictor, texts: Sequence[_Hidden]) -> tuple[float, int]:
         """The nats of the hidden tokens of some texts, and how many are guessed."""
-        samples = [Encoded("", None, {STREAM: [Row(ids)]}) for ids, _ in rows]
-        places = torch.tensor([(row, place) for row, (_, chosen) in enumerate(rows) for place in chosen]).reshape(-1, 2)
+        pixels = [None if text.picture is None else predictor.prepare(text.picture) for text in texts]
+        samples = [Encoded("", seen, {STREAM: [Row(text.ids)]}) for seen, text in zip(pixels, texts, strict=True)]
+        places = torch.tensor([(row, place) for row, text in enumerate(texts) for place in text.places]).reshape(-1, 2)
         with predictor.inference():
             forward = predictor.forward(samples)
             ids = forward.stream(STREAM).ids
             row, column = places.to(ids.device).unbind(1)
             truths = ids[row, column]
-            tokens = forward.rewritten(STREAM, ids.index_put((row, column), ids.new_tensor(self.tokenizer.mask))).tokens
+            masked = ids.index_put((row, column), ids.new_tensor(self.tokenizer.mask))
+            tokens = forward.guessed_from(self.config.head, STREAM, masked).tokens
             logits = forward.model.head(self.config.head)(tokens[row, column]).float()
             return float(F.cross_entropy(logits, truths, reduction="sum")), int((logits.argmax(-1) == truths).sum())
 

@@ -53,7 +53,7 @@ class MatchTask(CaptionReader):
     def evaluate(
         self, predictor: Predictor, samples: Sequence[Sample], training: Sequence[Sample], page: SplitExamples
     ) -> dict[str, float]:
-        found: dict[str, list[float]] = {"recall_at_1": [], "better_than_another": []}
+        found: dict[str, list[float]] = {"recall_at_1": [], "better_than_another": [], "recall_at_1_chance_floor": []}
         candidates = 0
         for language, group in by_languages(samples).items():
             shown = [sample for sample in group if sample.image is not None][: self.config.pictures]
@@ -66,12 +66,14 @@ class MatchTask(CaptionReader):
             rows = np.split(scored, np.cumsum([len(texts) for _, texts in asked])[:-1])
             first = [float((row[0] > row[1:]).all()) for row in rows]
             found["recall_at_1"] += first
+            found["recall_at_1_chance_floor"] += [1 / len(row) for row in rows]
             found["better_than_another"] += [float((row[0] > row[1:]).mean()) for row in rows]
             page.tallies.setdefault("match_by_language", {})[language] = Tally(int(sum(first)), len(first))
         if not found["recall_at_1"]:
             return {}
         figures = {name: fmean(values) for name, values in found.items()}
-        return {**figures, "chance": 1 / candidates, "candidates": candidates, "count": len(found["recall_at_1"])}
+        figures["better_than_another_chance_floor"] = 0.5
+        return {**figures, "candidates": candidates, "count": len(found["recall_at_1"])}
 
 
 def _questions(samples: Sequence[Sample], language: str, candidates: int) -> list[tuple[Sample, list[str]]]:

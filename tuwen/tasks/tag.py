@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from tuwen.core.batch import Row
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Picture, Sample
-from tuwen.metrics.classification import multilabel_scores
+from tuwen.metrics.classification import multilabel_floors, multilabel_scores
 from tuwen.models.predictor import Predictor
 from tuwen.report.examples import ClassExample, SplitExamples, Tally
 from tuwen.report.examples import choose as choose_examples
@@ -75,14 +74,7 @@ class TagTask(Task):
             ClassExample(predictor.prepare(picture), _said(guess), _said(truth), set(guess) == set(truth))
             for picture, guess, truth in zip(pictures[:SHOWN], found, truths, strict=False)
         )
-        commonest = Counter(frozenset(truth) for truth in truths).most_common(1)[0][1] / len(truths)
-        always = multilabel_scores(np.broadcast_to(actual.mean(0) >= 0.5, actual.shape), actual)
-        return {
-            **multilabel_scores(guessed, actual),
-            "exact_match_floor": commonest,
-            "micro_f1_floor": always["micro_f1"],
-            "count": len(known),
-        }
+        return {**multilabel_scores(guessed, actual), **multilabel_floors(actual), "count": len(known)}
 
 
 def _table(tags: Sequence[Sequence[str]], names: Sequence[str]) -> NDArray[np.bool_]:

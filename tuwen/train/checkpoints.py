@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ Tensors = Mapping[str, Tensor]
 
 STATE, MANIFEST = "state.json", "manifest.json"
 UNFINISHED = ".unfinished-"
+_NAME = re.compile(r"step-[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +47,32 @@ class Checkpoints:
         folder: where they lie.
         keep: how many to keep.
         say: is told of checkpoints that had to be passed over.
+
+    Attributes:
+        whole: the one that was last read or written; None before that.
     """
 
     def __init__(self, folder: Path, keep: int, say: Say) -> None:
         self.folder, self.keep, self.say = folder, keep, say
+        self.whole: Path | None = None
 
     def all(self) -> list[Path]:
         """The folders of the checkpoints, oldest first."""
-        return sorted(self.folder.glob("step-[0-9]*"), key=lambda path: int(path.name.removeprefix("step-")))
+        return sorted((path for path in self.folder.glob("step-*") if _NAME.fullmatch(path.name)), key=_step)
+
+    def at(self, step: int) -> Path:
+        """Where the checkpoint of a step lies, or would."""
+        return self.folder / f"step-{step:08d}"
 
     def save(self, step: int, tensors: Mapping[str, Tensors], state: Mapping[str, Any]) -> Path:
         """Write a checkpoint beside the others, and only then delete those that are too many.
 
+        Those of later steps go first: the run was resumed before them, because they are damaged.
+
         Raises:
             TrainingError: the disk is full or cannot be written to; the earlier checkpoints are as they were.
         """
-        path = self.folder / f"step-{step:08d}"
+        path = self.at(step)
         unfinished = self.folder / f"{UNFINISHED}{path.name}"
         try:
             self._clear_unfinished()
@@ -72,8 +84,11 @@ class Checkpoints:
         except (OSError, SafetensorError) as error:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise self.not_written(f"the checkpoint of step {step}", error) from error
-        for old in self.all()[: -self.keep]:
-            _discard(old)
+        self.whole = path
+        found = self.all()
+        until = found.index(path) + 1
+        for other in found[until:] + found[: max(0, until - self.keep)]:
+            _discard(other)
         return path
 
     def latest(self) -> Saved | None:
@@ -86,6 +101,7 @@ class Checkpoints:
         for path in reversed(found):
             fault = verify(path)
             if fault is None:
+                self.whole = path
                 return Saved(path, json.loads((path / STATE).read_text(encoding="utf-8")))
             self.say(f"passing over the checkpoint {path}: {fault}")
         if found:
@@ -96,8 +112,8 @@ class Checkpoints:
 
     def not_written(self, what: str, error: Exception) -> TrainingError:
         """The error to raise where something in the run's folder could not be written."""
-        earlier = self.all()
-        kept = f"the last whole checkpoint is {earlier[-1]}" if earlier else "there is no earlier checkpoint"
+        earlier = self.whole or next(reversed(self.all()), None)
+        kept = f"the last whole checkpoint is {earlier}" if earlier else "there is no earlier checkpoint"
         if is_full(error):
             free = shutil.disk_usage(next(p for p in (self.folder, *self.folder.parents) if p.exists())).free
             cause = f"the disk of {self.folder} is full ({free / 1e6:.0f} MB free)"
@@ -128,6 +144,10 @@ def verify(path: Path) -> str | None:
         return f"{Path(error.filename).name} is missing"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"{MANIFEST} cannot be read ({type(error).__name__}: {error})"
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _write_all(folder: Path, tensors: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:

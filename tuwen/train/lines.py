@@ -39,14 +39,20 @@ class SkippedList:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.known = {entry["key"] for entry in read_lines(file)}
+        self.known = self._listed()
 
     def __len__(self) -> int:
         return len(self.known)
 
     def add(self, step: int, skipped: Skipped) -> None:
         """List those that are new."""
+        if all(key in self.known for key, _ in skipped):
+            return
+        self.known |= self._listed()  # other processes of this training list theirs in the same file
         fresh = {key: reason for key, reason in skipped if key not in self.known}
         if fresh:
             self.known |= fresh.keys()
             add_lines(self.file, [{"step": step, "key": key, "reason": reason} for key, reason in fresh.items()])
+
+    def _listed(self) -> set[str]:
+        return {entry["key"] for entry in read_lines(self.file)}

@@ -142,7 +142,7 @@ class Training:
             finished=journey.step >= journey.total,
             seconds=self.clock.seconds,
             samples_per_second=journey.step * self.samples / self.clock.seconds,
-            checkpoint=self.checkpoints.all()[-1],
+            checkpoint=self.checkpoints.at(journey.step),
             skipped=len(self.skipped),
         )
 
@@ -224,6 +224,7 @@ class Training:
             path = self.checkpoints.save(self.journey.step, tensors, state)
             self.say.on_save(self.journey.step, path)
         self.team.wait()
+        self.checkpoints.whole = self.checkpoints.at(self.journey.step)
         self.saved_step, self.saved_at = self.journey.step, time.monotonic()
         if self.budget:
             self.budget.reserve = max(self.budget.reserve, 0.5 + 1.5 * (self.saved_at - begin))
@@ -275,8 +276,8 @@ class Training:
             self.journey.cursors = [tuple(zip(each[::2], each[1::2], strict=True)) for each in places]
 
     def _kept(self) -> str:
-        whole = self.checkpoints.all()
-        return f"The last good checkpoint is {whole[-1]}." if whole else "There is no checkpoint before it."
+        whole = self.checkpoints.whole
+        return f"The last good checkpoint is {whole}." if whole else "There is no checkpoint before it."
 
 
 class Wishes(NamedTuple):
