@@ -131,7 +131,7 @@ def test_rare_classes_count_more(scheme: str, by: str) -> None:
 def test_weights_leave_the_mean_over_the_training_data_as_it_is(scheme: Any) -> None:
     weights = class_weights(COUNTS, scheme, 0.99)
     assert (weights * torch.tensor(COUNTS)).sum().item() == pytest.approx(sum(COUNTS))
-    assert weights[2] == 0
+    assert weights[2] >= weights[3], "one that nobody counted is rare, and learned all the same"
     assert scheme == "none" or weights[3] > weights[1] > weights[0]
     if scheme == "inverse":
         assert (weights * torch.tensor(COUNTS))[[0, 1, 3]].tolist() == pytest.approx([37.0] * 3)

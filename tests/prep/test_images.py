@@ -52,6 +52,18 @@ def test_bicubic_is_what_pillow_computes() -> None:
     assert np.abs(square.astype(int) - expected).max() <= 2
 
 
+@pytest.mark.parametrize("side", [39, 40, 41])
+def test_with_shortest_a_file_of_the_models_size_is_cut_like_those_of_others(side: int) -> None:
+    """And an array of that size is taken to be prepared."""
+    make = prep(size=40, resize="crop", shortest=46)
+    image = scene(side, side)
+    left = (46 - 40) // 2
+    expected = np.asarray(image.resize((46, 46), Image.Resampling.BILINEAR))[left : left + 40, left : left + 40]
+    assert np.abs(make(saved(image, "PNG"), "k", None).astype(int) - expected).max() <= 2
+    array = np.array(image)
+    assert np.array_equal(make(array, "k", None), array) == (side == 40)
+
+
 def test_exactness_decodes_in_full() -> None:
     data = saved(scene(640, 480), "JPEG", quality=95)
     exact, fast = prep(size=32, exact=True), prep(size=32)

@@ -156,3 +156,21 @@ def test_where_nothing_is_compared_there_is_nothing_to_embed() -> None:
         found.append([p.grad.clone() for p in own.parameters if p.grad is not None])
     assert found[0]
     assert all(map(torch.equal, *found))
+
+
+def test_each_batch_draws_numbers_of_its_own_and_batch_norms_see_it_once() -> None:
+    """Even where embedding draws nothing, so that the generator stands still meanwhile."""
+    module, drawn = step(), []
+    norm = torch.nn.BatchNorm1d(4)
+    module.add_module("norm", norm)
+
+    def draw(_: object, __: object, out: Tensor) -> None:
+        norm(torch.randn(5, 4, generator=torch.Generator().manual_seed(0)))
+        if torch.is_grad_enabled():
+            drawn.append(float(torch.rand(())))
+
+    module.model.text_projection.register_forward_hook(draw)
+    learner(module, cached=True).gradients(batches([3, 6]), dict.fromkeys(module.weights, 1.0))
+    assert len(set(drawn)) == 3
+    assert norm.num_batches_tracked == 3
+    assert norm.track_running_stats

@@ -1,10 +1,13 @@
 """What a recipe and its training data come to."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tuwen.core.errors import RecipeError
 from tuwen.core.sample import Sample
@@ -84,3 +87,29 @@ def test_a_member_of_joint_is_refused_alike() -> None:
 def test_phrases_are_learned_from_where_nothing_moves() -> None:
     recipe = load_recipe("quickstart", sets=["data.train_scenes=40", "data.test_scenes=8"]).recipe
     assert "grounding" in prepare(recipe, build_data(recipe)).trained_by["vqa"]
+
+
+def test_classes_that_were_met_once_hint_at_more_that_were_not(tmp_path: Path) -> None:
+    """Only where not all samples were looked at, and a head is over them."""
+    rng = np.random.default_rng(0)
+    rows = [{"image": f"{number}.png", "tags": f"tag{number % 5}", "caption": f"a {number}"} for number in range(40)]
+    for row in rows:
+        Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(tmp_path / row["image"])
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    text = f"""
+data: {{kind: folder, path: {tmp_path}, captions: captions.jsonl, tags_column: tags, validation: 0}}
+model: {{image: {{kind: cnn}}, heads: {{tags: {{reads: image, classes: tags}}}}}}
+tasks: {{tag: {{}}}}
+objectives: {{multilabel: {{}}}}
+train: {{steps: 1, batch_size: 8}}
+"""
+    (tmp_path / "tags.yaml").write_text(text, encoding="utf-8")
+
+    def notes(looked_at: int) -> list[str]:
+        recipe = load_recipe(tmp_path / "tags.yaml", sets=[f"tokenizer.sample={looked_at}"]).recipe
+        return [note for note in prepare(recipe, build_data(recipe)).notes if "met once only" in note]
+
+    assert notes(1000) == []
+    (note,) = notes(6)
+    assert note.startswith("Of the training data 6 samples were looked at, and 4 of 5 tags met once only")
+    assert note.endswith("which no head learns. Look at more of them with --set tokenizer.sample=NUMBER.")

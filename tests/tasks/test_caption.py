@@ -7,6 +7,7 @@ from tests import tiny
 from tests.tasks.oracle import Oracle, context, scene, text_of
 from tuwen.core.rooms import build_part
 from tuwen.core.sample import Caption, Sample
+from tuwen.metrics.text import cider
 from tuwen.report.examples import SplitExamples, Tally
 from tuwen.tasks import WORDS
 from tuwen.tasks.caption import CaptionTask, by_languages, wanted
@@ -102,3 +103,16 @@ def test_a_caption_is_asked_for_in_the_language() -> None:
     shown = [scene(1).image]
     assert task().predict(oracle, shown, "en") == ["a red circle"]  # type: ignore[arg-type]
     assert task().predict(oracle, shown, "zh") == ["一个红色的圆形"]  # type: ignore[arg-type]
+
+
+def test_each_language_is_a_corpus_of_its_own() -> None:
+    """In a common one, words of all texts of a language would look rare."""
+    english = [scene(number, captions=(Caption(f"a {word} star", "en"),)) for number, word in enumerate(["red", "big"])]
+    chinese = [
+        scene(number, captions=(Caption(f"一个{word}星", "zh"),)) for number, word in enumerate("红大黑", start=2)
+    ]
+    says = {("caption:", 0): "a red star", ("caption:", 1): "a red star", ("描述：", 2): "一个红星"}
+    figures = task().evaluate(Oracle(says), [*english, *chinese], [], SplitExamples())
+    one = cider(["a red star"] * 2, [["a red star"], ["a big star"]])
+    other = cider(["一个红星", "nothing", "nothing"], [["一个红星"], ["一个大星"], ["一个黑星"]])
+    assert figures["cider"] == pytest.approx((2 * one + 3 * other) / 5)

@@ -55,6 +55,7 @@ def test_figures_of_a_head_by_hand(with_text: bool) -> None:
     figures = task(by="head", with_text=with_text).evaluate(Oracle(classes=dict.fromkeys(asked, 0)), SAMPLES, [], page)
     assert figures["accuracy"] == pytest.approx(1 / 3)
     assert figures["floor"] == pytest.approx(1 / 2), "chance among two labels is more than the majority"
+    assert ("blind_floor" in figures) == with_text, "without a text all blank pictures are alike"
     assert figures["count"] == 3
     assert figures["macro_f1"] == pytest.approx(0.5 / 3)
     assert page.confusion == Confusion(("cat", "cow", "dog"), ((1, 0, 0), (1, 0, 0), (1, 0, 0)))
@@ -63,6 +64,13 @@ def test_figures_of_a_head_by_hand(with_text: bool) -> None:
         ("cat", "cow", False),
         ("cat", "cat", True),
     ]
+
+
+def test_what_the_texts_give_away_is_a_floor() -> None:
+    """The head reads the cat's and the dog's texts, and looks at no picture."""
+    reads = {("it purrs", number): 0 for number in range(256)} | {("it barks", number): 1 for number in range(256)}
+    figures = task(by="head", with_text=True).evaluate(Oracle(classes=reads), SAMPLES, [], SplitExamples())
+    assert figures["accuracy"] == figures["blind_floor"] == figures["floor"] == pytest.approx(2 / 3)
 
 
 def test_figures_from_texts_are_the_mean_over_the_languages() -> None:

@@ -86,6 +86,16 @@ def test_no_more_candidates_than_asked_for() -> None:
     assert figures["text_to_image_r1"] == figures["image_to_text_r1"] == 1
 
 
+def test_the_page_counts_ranks_as_the_figures_do() -> None:
+    """Where all are alike, a wrong one stands before the right one."""
+    samples = [scene(number, captions=captions(f"text {number}")) for number in range(4)]
+    vectors = {key: (1.0, 0.0) for number in range(4) for key in (number, f"text {number}")}
+    page = SplitExamples()
+    figures = task().evaluate(Oracle(vectors=vectors), samples, [], page)
+    assert figures["text_to_image_median_rank"] == 4
+    assert {example.rank for example in [*page.found_pictures, *page.found_texts]} == {4}
+
+
 def test_one_text_is_no_search() -> None:
     assert task().evaluate(Oracle(vectors=VECTORS), [SAMPLES[1], SAMPLES[3]], [], SplitExamples()) == {}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from tests.train.toy import MIXTURE, Flow, Numbers, ToyStep, settings, train
 from tuwen.core.batch import Batch
@@ -19,6 +20,8 @@ from tuwen.train import setup
 from tuwen.train.checkpoints import verify
 from tuwen.train.events import Listener, StepReport
 from tuwen.train.lines import read_lines
+from tuwen.train.processes import Team
+from tuwen.train.window import StepRecord, Window
 
 
 class Recorder(Listener):
@@ -69,13 +72,20 @@ def test_it_learns_and_reports(tmp_path: Path) -> None:
     assert {line["key"] for line in read_lines(tmp_path / "skipped.jsonl")} == {"n3", "n7", "n13", "m13"}
 
 
-def test_reported_losses_are_averages_over_the_steps(tmp_path: Path) -> None:
+def test_reported_losses_are_averages_over_the_items_of_all_steps(tmp_path: Path) -> None:
+    """100 tokens of 1 and one of 9, in two steps of one batch; the samples are as many in each step."""
     every, seldom = Recorder(), Recorder()
     train(tmp_path / "1", settings(steps=12, log_every=1), listeners=[every])
     train(tmp_path / "2", settings(steps=12, log_every=12), listeners=[seldom])
-    for name in ("mean", "tokens"):
-        mean = sum(report.losses[name] for report in every.reports) / 12
-        assert seldom.reports[0].losses[name] == pytest.approx(mean, rel=1e-5)
+    mean = sum(report.losses["mean"] for report in every.reports) / 12
+    assert seldom.reports[0].losses["mean"] == pytest.approx(mean, rel=1e-5)
+    window = Window(Team(Accelerator(cpu=True)), {"tokens": 1.0})
+    for step, (total, count) in enumerate([(100.0, 100.0), (9.0, 1.0)], start=1):
+        losses = [{"tokens": Loss(torch.tensor(total), torch.tensor(count))}]
+        counts = {"tokens": count}
+        window.add(StepRecord(step, [("key",)], losses, torch.tensor(1.0), counts, counts, 1.0, 0.0))
+    window.check(lambda: "")
+    assert window.averages() == ({"tokens": pytest.approx(109 / 101)}, {})
 
 
 class Poisoned(ToyStep):

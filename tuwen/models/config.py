@@ -86,7 +86,7 @@ class ModelContext:
 
     image_size: pixels a side; mean, std: of the three channels, in 0..1.
     vocab_size: of the tokenizer. max_length: tokens of a text.
-    classes: how many labels and answers the training data has, by these names.
+    classes: how many labels, answers and tags the training data has, by these names.
     pretrained: whether parts that name a checkpoint begin with its weights; not where they are given others.
     """
 

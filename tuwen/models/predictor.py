@@ -118,7 +118,7 @@ class Predictor:
     def nats(self, rows: Sequence[Row], pictures: Sequence[Picture | None]) -> list[Tensor]:
         """How unlikely the language model finds each token that carries a loss, `-log p`: `[M]` for each row, float32.
 
-        Rows of about one length are computed together. pictures: what each row speaks of; all, or none at all.
+        Rows of about one length are computed together. pictures: what each row speaks of, or None.
         """
         order = sorted(range(len(rows)), key=lambda number: len(rows[number].ids))
         found: dict[int, Tensor] = {}

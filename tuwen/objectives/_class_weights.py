@@ -12,7 +12,7 @@ Scheme = Literal["none", "inverse", "effective"]
 
 
 def class_weights(counts: Sequence[int], scheme: Scheme, beta: float) -> Tensor:
-    """A factor for each class, `[C]` float32; 0 for a class that does not occur.
+    """A factor for each class, `[C]` float32. A class that was not met counts as one that occurs once.
 
     `inverse`: one over how often it occurs (King and Zeng 2001, "Logistic regression in rare events data").
     `effective`: one over the effective number of its samples, `(1 - βⁿ) / (1 - β)` (Cui et al. 2019, arXiv:1901.05555,
@@ -21,10 +21,11 @@ def class_weights(counts: Sequence[int], scheme: Scheme, beta: float) -> Tensor:
     The mean over the training samples is 1, so that the loss keeps its size.
     """
     often = torch.tensor(counts, dtype=torch.float64)
+    met = often.clamp(min=1)
     number = {
         "none": torch.ones_like(often),
-        "inverse": often,
-        "effective": (1 - beta**often) / (1 - beta),
+        "inverse": met,
+        "effective": (1 - beta**met) / (1 - beta),
     }[scheme]
-    raw = torch.where(often > 0, 1 / number.clamp(min=1e-12), 0.0)
+    raw = 1 / number.clamp(min=1e-12)
     return (raw * often.sum() / (raw * often).sum().clamp(min=1e-12)).float()

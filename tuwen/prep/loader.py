@@ -126,7 +126,7 @@ class Loader:
         first = (turn * self.world + self.rank) * self.batch_size
         places = np.arange(first, max(first, min(first + self.batch_size, samples)))
         numbers = (permute(places, samples, self.seed, epoch) if self.mixes else places).tolist()
-        spares = _spares(numbers, samples, (self.seed, epoch, step, self.rank)) if self.shuffle else ()
+        spares = _spares(numbers, samples, (self.seed, epoch, step, self.rank, SPARE)) if self.shuffle else ()
         attempts = (
             self.filler.attempt(
                 f"sample number {number}", partial(source.__getitem__, number), (self.seed, epoch, number)
@@ -170,6 +170,10 @@ class Loader:
             if not batch and not skipped:
                 return
             yield Loaded(batch, skipped, epoch, (reader.position,))
+
+
+SPARE = 1
+"""Tells the random numbers that choose spare samples from those that a sample is encoded with."""
 
 
 def _spares(numbers: list[int], samples: int, seed: tuple[int, ...]) -> Iterator[int]:

@@ -79,6 +79,8 @@ class Guard(Listener):
         known = {name: tensor for name, tensor in weights.items() if part_of(name) in system.carried}
         self.begun = {name: tensor.detach().to("cpu", copy=True) for name, tensor in known.items()}
         self.passed = 0
+        precision = choose_precision(system.recipe.train.precision, self._device, lambda text: None)
+        self.bf16 = precision == "bf16"  # decided once: found by a stopwatch, it could differ from point to point
         if not read_lines(run / MOMENTS):
             self._note(0)
 
@@ -118,7 +120,7 @@ class Guard(Listener):
     def _enough(self, learned: Measure) -> bool:
         """Whether either half of the samples says something of what is kept and of what is learned."""
         halves = [(each, each.samples[half::2]) for each in (self.kept, learned) for half in (0, 1)]
-        return all(samples and each(self.system, self._bf16, samples) for each, samples in halves)
+        return all(samples and each(self.system, self.bf16, samples) for each, samples in halves)
 
     def _between(self, path: tuple[Moment, ...], learned: Measure, shares: Sequence[float]) -> Forgetting:
         """The curve on every second sample; its best point and its ends on the others."""
@@ -128,8 +130,8 @@ class Guard(Listener):
 
         def measured(alpha: float, half: int) -> Mixed:
             probe.model.load_state_dict(interpolate(self.begun, fine, alpha))
-            kept = self.kept(probe, self._bf16, self.kept.samples[half::2])
-            return Mixed(alpha, kept, learned(probe, self._bf16, learned.samples[half::2]))
+            kept = self.kept(probe, self.bf16, self.kept.samples[half::2])
+            return Mixed(alpha, kept, learned(probe, self.bf16, learned.samples[half::2]))
 
         curve = [measured(alpha, 0) for alpha in shares]
         alpha = max(curve, key=lambda mixed: mixed.score).alpha if self.config.alpha is None else self.config.alpha
@@ -138,7 +140,7 @@ class Guard(Listener):
         return Forgetting(path, tuple(curve), alpha, (none, chosen, whole))
 
     def _note(self, step: int) -> None:
-        kept = self.kept(self.system, self._bf16)
+        kept = self.kept(self.system, self.bf16)
         if not kept:
             raise DataError(f"guard: its samples are too few to measure {', '.join(self.kept.tasks)} on.")
         add_lines(self.run / MOMENTS, [{"step": step, "kept": kept}])
@@ -152,10 +154,6 @@ class Guard(Listener):
     @property
     def _device(self) -> torch.device:
         return next(self.system.model.parameters()).device
-
-    @property
-    def _bf16(self) -> bool:
-        return choose_precision(self.system.recipe.train.precision, self._device, lambda text: None) == "bf16"
 
 
 def interpolate(begun: Mapping[str, Tensor], fine: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:

@@ -79,7 +79,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
         raise DataError(f"data: none of the training samples can be read.{reasons(found.broken)}")
     tokenizer = _tokenizer(recipe, found, start)
     vocabulary, said = _vocabulary(found, data)
-    notes += said
+    notes += said + _unmet(recipe, found, data)
     tasks = build_tasks(recipe, tokenizer, vocabulary)
     counts = {name: tuple(often[word] for word in vocabulary[name]) for name, often in found.counts.items()}
     alone = 2 * recipe.tokenizer.max_length  # no model says yet how long a picture is: each has a text of its own
@@ -131,6 +131,22 @@ def _tokenizer(recipe: Recipe, found: Survey, start: Start | None) -> Tokenizer:
     if recipe.tokenizer.name is not None:
         return pretrained_tokenizer(recipe.tokenizer.name, recipe.tokenizer.revision, recipe.tokenizer.max_length)
     return Tokenizer.train(found.texts or found.labels or found.tags, recipe.tokenizer)
+
+
+def _unmet(recipe: Recipe, found: Survey, data: Data) -> tuple[str, ...]:
+    """A sentence where the samples that were not looked at probably have further classes.
+
+    Their share is about that of the classes met once (Good 1953, "The population frequencies of species", eq. 9).
+    """
+    asked = {head.classes for head in recipe.model.heads.values()} - ({"labels"} if data.labels else set())
+    once = {name: sum(often == 1 for often in found.counts[name].values()) for name in found.counts if name in asked}
+    seldom = ", ".join(f"{number} of {len(found.counts[name])} {name}" for name, number in once.items() if number)
+    if found.whole or not seldom:
+        return ()
+    return (
+        f"Of the training data {found.samples} samples were looked at, and {seldom} met once only: the others probably "
+        "have more, which no head learns. Look at more of them with --set tokenizer.sample=NUMBER.",
+    )
 
 
 def _vocabulary(found: Survey, data: Data) -> tuple[Vocabulary, tuple[str, ...]]:

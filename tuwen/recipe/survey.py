@@ -18,7 +18,8 @@ OF_EACH_MAKEUP = 2
 class Survey:
     """What was found.
 
-    samples: how many were looked at. answers, labels, tags: sorted, so that their numbers do not depend on the order.
+    samples: how many were looked at. whole: whether these are all.
+    answers, labels, tags: sorted, so that their numbers do not depend on the order.
     counts: how often each of `answers`, `labels` and `tags` was found, by these names.
     examples: a few samples of each makeup (with and without captions, questions, a label, ...), the rare ones too.
     stands_for: how many samples each of the examples stands for.
@@ -26,6 +27,7 @@ class Survey:
     """
 
     samples: int
+    whole: bool
     texts: tuple[str, ...]
     answers: tuple[str, ...]
     labels: tuple[str, ...]
@@ -43,7 +45,7 @@ def survey(source: Source | Stream, texts: int) -> Survey:
     examples: dict[tuple[bool, ...], list[Sample]] = defaultdict(list)
     makeups: Counter[tuple[bool, ...]] = Counter()
     broken: list[SampleError] = []
-    seen = 0
+    seen, whole = 0, False
     for outcome in spread(source):
         if isinstance(outcome, SampleError):
             broken.append(outcome)
@@ -60,11 +62,14 @@ def survey(source: Source | Stream, texts: int) -> Survey:
             alike.append(outcome)
         if max(len(found), seen) >= texts:
             break
+    else:
+        whole = True
     kept = tuple(sample for alike in examples.values() for sample in alike)
     stands_for = tuple(makeups[makeup] / len(alike) for makeup, alike in examples.items() for _ in alike)
     words = {name: tuple(sorted(often)) for name, often in counts.items()}
     return Survey(
         samples=seen,
+        whole=whole,
         texts=tuple(found),
         counts=counts,
         examples=kept,

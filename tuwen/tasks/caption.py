@@ -12,7 +12,7 @@ from pydantic import Field
 from tuwen.core.batch import Row
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Caption, Picture, Sample
-from tuwen.metrics.text import caption_scores, exact_match
+from tuwen.metrics.text import caption_scores, cider, exact_match
 from tuwen.models.predictor import Predictor
 from tuwen.report.examples import CaptionExample, SplitExamples, Tally
 from tuwen.report.examples import choose as choose_examples
@@ -69,6 +69,7 @@ class CaptionTask(Task):
         blind: list[str] = []
         shown: list[list[CaptionExample]] = []
         by_language: dict[str, Tally] = {}
+        ciders: list[tuple[float, int]] = []
         for language, group in by_languages(samples).items():
             pictures = [sample.image for sample in group if sample.image is not None]
             said = self.predict(predictor, pictures, language)
@@ -84,12 +85,21 @@ class CaptionTask(Task):
             )
             predictions += said
             references += truths
+            ciders.append((cider(said, truths), len(said)))
         if not predictions:
             return {}
         page.captions += choose_examples(one for turn in zip_longest(*shown) for one in turn if one is not None)
         page.tallies["caption_by_language"] = by_language
         floor = exact_match(blind, references)
-        return caption_scores(predictions, references) | {"blind_floor": floor}
+        return caption_scores(predictions, references) | {"cider": _cider(ciders), "blind_floor": floor}
+
+
+def _cider(languages: Sequence[tuple[float, int]]) -> float:
+    """Over all items, of each language's score and its number of items.
+
+    Each language is a corpus of its own: in a common one, words that all its texts have would look rare.
+    """
+    return sum(score * items for score, items in languages) / sum(items for _, items in languages)
 
 
 def prompt_of(language: str) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Caption, Sample
-from tuwen.metrics.ranking import retrieval_scores
+from tuwen.metrics.ranking import relevant_by_key, retrieval_scores, right_ranks
 from tuwen.models.predictor import Predictor
 from tuwen.report.examples import FoundPictures, FoundTexts, SplitExamples, Tally
 from tuwen.report.examples import choose as choose_examples
@@ -55,7 +55,7 @@ class RetrieveTask(CaptionReader):
             scores.append(score)
             right = round(score["text_to_image_r1"] * len(texts))
             page.tallies.setdefault("retrieve_by_language", {})[language] = Tally(right, len(texts))
-            _show(page, predictor, chosen, texts, words @ images.T, keys)
+            _show(page, predictor, chosen, texts, (words, images), keys)
         if not scores:
             return {}
         mean = {name: fmean(score[name] for score in scores) for name in scores[0]}
@@ -83,37 +83,43 @@ def _show(
     predictor: Predictor,
     samples: Sequence[Sample],
     texts: Sequence[str],
-    similarity: Tensor,
+    embeddings: tuple[Tensor, Tensor],
     keys: Sequence[set[str]],
 ) -> None:
-    """Put what some texts and some pictures find on the page. similarity `[T, P]`."""
+    """Put what some texts and some pictures find on the page, with the ranks that the figures count.
+
+    embeddings: of the texts `[T, E]`, and of the pictures `[P, E]`.
+    """
     pictures = [predictor.prepare(sample.image) for sample in samples if sample.image is not None]
+    words, images = embeddings
+    single = [(text,) for text in texts]
+    text_ranks = right_ranks(words, images, relevant_by_key(single, keys))
+    picture_ranks = right_ranks(images, words, relevant_by_key(keys, single))
+    similarity = words @ images.T
     right = torch.tensor([[text in key for key in keys] for text in texts])
     by_text = similarity.argsort(1, descending=True)
     by_picture = similarity.T.argsort(1, descending=True)
     found_pictures = []
     for number in range(min(len(texts), 200)):
         order = by_text[number]
-        correct = right[number][order]
         best = order[:SHOWN].tolist()
         found_pictures.append(
             FoundPictures(
                 texts[number],
                 tuple(pictures[place] for place in best),
-                tuple(correct[:SHOWN].tolist()),
-                int(correct.int().argmax()) + 1,
+                tuple(right[number][order[:SHOWN]].tolist()),
+                text_ranks[number],
             )
         )
     found_texts = []
     for number in range(min(len(pictures), 200)):
         order = by_picture[number]
-        correct = right[:, number][order]
         found_texts.append(
             FoundTexts(
                 pictures[number],
                 tuple(texts[place] for place in order[:SHOWN].tolist()),
-                tuple(correct[:SHOWN].tolist()),
-                int(correct.int().argmax()) + 1,
+                tuple(right[:, number][order[:SHOWN]].tolist()),
+                picture_ranks[number],
             )
         )
     page.found_pictures += choose_examples(found_pictures, 3, 3)

@@ -7,15 +7,17 @@ embeddings; then embed each batch once more, with a graph, and give its embeddin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from tuwen.core.batch import Batch
 from tuwen.core.loss import Loss
-from tuwen.train.machine import autocast
+from tuwen.train.machine import autocast, seed_everything
 
 Embedded = Mapping[Hashable, Tensor]
 Total = Callable[[Mapping[str, Loss]], Tensor]
@@ -48,18 +50,18 @@ def cached_backward(
     Returns:
         Each batch's losses; those of the comparison stand with the first.
     """
-    states: list[list[Tensor]] = []
+    seed = int(torch.randint(2**62, ()))
     found: list[dict[Hashable, Tensor]] = []
-    for batch in batches:
-        states.append(_random_state(device))
-        with torch.no_grad(), autocast(precision, device):
+    for number, batch in enumerate(batches):
+        seed_everything(device, seed, number)
+        with torch.no_grad(), autocast(precision, device), _statistics_kept(step):
             embedded = step.embed(batch.to(device, non_blocking=True))
         found.append({name: values.detach().requires_grad_() for name, values in embedded.items()})
     compared = dict(step.compare(batches, found))
     backward(total(compared))
     outcome: list[dict[str, Loss]] = []
-    for batch, state, cached in zip(batches, states, found, strict=True):
-        _set_random_state(device, state)  # what is dropped out is what was dropped out before
+    for number, (batch, cached) in enumerate(zip(batches, found, strict=True)):
+        seed_everything(device, seed, number)  # what is dropped out is what was dropped out before
         with autocast(precision, device):
             losses, again = step.others(batch.to(device, non_blocking=True))
         carried = [(again[name] * values.grad).sum() for name, values in cached.items() if values.grad is not None]
@@ -75,12 +77,15 @@ def backward(total: Tensor) -> None:
         total.backward()  # type: ignore[no-untyped-call]
 
 
-def _random_state(device: torch.device) -> list[Tensor]:
-    own = [] if device.type == "cpu" else [torch.get_device_module(device).get_rng_state(device)]
-    return [torch.get_rng_state(), *own]
-
-
-def _set_random_state(device: torch.device, state: Sequence[Tensor]) -> None:
-    torch.set_rng_state(state[0])
-    for own in state[1:]:
-        torch.get_device_module(device).set_rng_state(own, device)
+@contextmanager
+def _statistics_kept(step: ComparingStep) -> Iterator[None]:
+    """Have batch norms normalise as in training, and leave their running statistics to the pass with a graph."""
+    modules = step.modules() if isinstance(step, nn.Module) else ()
+    norms = [module for module in modules if isinstance(module, _BatchNorm) and module.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True

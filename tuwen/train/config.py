@@ -21,7 +21,8 @@ class TrainConfig(PartConfig):
         batch_size x accumulate x processes of them.
     steps: optimizer steps. epochs: passes over the data. minutes: all the time from the start of training, with
         rendering and compilation; the number of steps is found from the measured speed.
-    accumulate: forward passes whose gradients are summed for one optimizer step; exactly as one larger batch.
+    accumulate: forward passes whose gradients are summed for one optimizer step: as one larger batch, except that
+        objectives which compare samples (contrastive, matching, ...) compare those of one pass.
     gradient_cache: whether contrastive objectives compare the samples of all these batches with each other, and not
         each batch's alone: as one larger batch, in the memory of a small one, for one more pass without gradients.
     shard: whether each process keeps but its share of weights, gradients and optimizer memory (`tuwen.train.sharding`),
@@ -30,7 +31,7 @@ class TrainConfig(PartConfig):
         falls on a cosine to `floor` times the highest, beginning when the share `hold` of the run is over.
     layer_decay: what the learning rate of a layer is of that of the layer above it, in the image tower, the text tower
         and the language model (Howard and Ruder 2018, arXiv:1801.06146, section 3.2); 1 for the same rate everywhere.
-    weight_decay, betas: of the optimizer; only matrices decay.
+    weight_decay, betas: of the optimizer; vectors (biases, scales of norms) do not decay.
     clip_norm: the longest gradient that is applied whole, or none.
     optimizer: a part of `train.optimizers`.
     precision: bf16 computes under autocast. auto: bf16 where this machine is clearly faster with it.

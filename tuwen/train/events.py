@@ -40,7 +40,7 @@ class Result:
     """How a run ended.
 
     step: optimizer steps done. finished: whether that is all of them, or the run was interrupted.
-    seconds: training time, over all resumptions. samples_per_second: over the whole of this process's run.
+    seconds: training time, over all resumptions. samples_per_second: over all of it.
     checkpoint: the last one. skipped: samples that could not be used.
     """
 

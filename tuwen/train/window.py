@@ -81,7 +81,9 @@ class Window:
         self.records += unread
 
     def averages(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Each objective's loss an item over all processes, and its parts in this one, over the steps since `clear`."""
+        """Each objective's loss an item, over the items of all processes in the steps since `clear`, and the means of
+        its parts in this process's batches.
+        """
         names = sorted(self.weights)
         sums = dict.fromkeys(names, 0.0)
         parts: dict[str, list[float]] = defaultdict(list)
@@ -89,12 +91,12 @@ class Window:
             for values in record.values:
                 for name, value in values.items():
                     if name in sums:
-                        sums[name] += value / max(1.0, record.totals[name])
+                        sums[name] += value
                     else:
                         parts[name].append(value)
-        steps = {name: sum(record.totals[name] > 0 for record in self.records) for name in names}
+        items = {name: sum(record.totals[name] for record in self.records) for name in names}
         together = dict(zip(names, self.team.add([sums[name] for name in names]), strict=True))
-        losses = {name: together[name] / steps[name] for name in names if steps[name]}
+        losses = {name: together[name] / items[name] for name in names if items[name]}
         return losses, {name: sum(values) / len(values) for name, values in parts.items()}
 
     @property

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -29,7 +29,7 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 class Config(PartConfig):
     """momentum: of Muon. iterations: Newton-Schulz steps of one update. eps: of AdamW."""
 
-    momentum: PositiveFloat = 0.95
+    momentum: float = Field(default=0.95, gt=0, lt=1)
     iterations: PositiveInt = 5
     eps: PositiveFloat = 1e-8
 
