@@ -58,7 +58,7 @@ def test_what_is_frozen_keeps_its_bytes_and_has_no_gradient_and_no_state(frozen:
         "text": ["text_tower."],
         "language": ["language."],
         "prefix": ["prefix."],
-        "embedding": ["image_projection.", "text_projection."],
+        "embedding": ["image_projection.", "text_projection.", "logit_"],
     }
     inside = tuple(attribute for name in frozen for attribute in attributes[name])
     before = state(model)

@@ -17,7 +17,7 @@ from tuwen.language import LanguageContext, LanguageModel
 from tuwen.models.config import HeadConfig, ModelConfig, ModelContext
 from tuwen.models.forward import Forward
 from tuwen.models.lora import add_adapters
-from tuwen.models.parts import chosen, freeze, parts_of, refuse_coarse
+from tuwen.models.parts import SCALES, chosen, freeze, parts_of, refuse_coarse
 from tuwen.models.prefix import Prefix, build_prefix, prefix_length
 from tuwen.towers.image import ImageContext, ImageTower
 from tuwen.towers.text import TextContext, TextTower
@@ -142,6 +142,9 @@ class VisionLanguageModel(nn.Module):
         freeze(modules)
         for module in modules:
             module.eval()
+        for name in SCALES if "embedding" in frozen else ():
+            if (scale := getattr(self, name)) is not None:
+                scale.requires_grad_(False)
         return modules
 
     def log_variance(self, name: str) -> Tensor:

@@ -14,13 +14,16 @@ from tuwen.core.rooms import nearest
 if TYPE_CHECKING:
     from tuwen.models.model import VisionLanguageModel
 
+PROJECTIONS, SCALES = ("image_projection", "text_projection"), ("logit_scale", "logit_bias")
+"""What the part `embedding` is: modules, and scalars that lie in none of them."""
+
 _ATTRIBUTES = {
     "image": ("image_tower",),
     "text": ("text_tower",),
     "fusion": ("fusion",),
     "language": ("language",),
     "prefix": ("prefix",),
-    "embedding": ("image_projection", "text_projection"),
+    "embedding": PROJECTIONS,
 }
 """Where the model has what its settings name."""
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tuwen.core.batch import Batch, TextBatch
+from tuwen.core.errors import RecipeError
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
 from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
@@ -40,7 +41,8 @@ class Foils(Term[Config]):
 
 
 def _true(text: TextBatch) -> Tensor:
-    assert text.target is not None
+    if text.target is None:
+        raise RecipeError("objective foils: the texts of its stream are not chosen among: name that of a task foils.")
     return text.target == 0
 
 

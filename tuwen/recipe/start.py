@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tuwen.core.errors import RecipeError
 from tuwen.core.sample import Sample
 from tuwen.models.model import VisionLanguageModel
+from tuwen.models.parts import PROJECTIONS, SCALES
 from tuwen.models.predictor import Predictor
 from tuwen.prep.batches import Encoded
 from tuwen.prep.images import ImageConfig
@@ -33,9 +34,6 @@ Words = Mapping[str, Sequence[str]]
 ONLY_IN_TRAINING = ("augment", "scale", "ratio", "shift", "zoom", "flip", "rotate", "view", "max_megapixels")
 """Settings of pictures that do not change what a model sees in use (at most, which pictures are refused as too large),
 so that fine-tuning may choose them anew."""
-
-_EMBEDDING = ("image_projection", "text_projection", "logit_scale", "logit_bias")
-"""What `model.embedding` makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,7 @@ def part_of(name: str) -> str:
     first, _, rest = name.partition(".")
     if first == "heads":
         return f"{first}.{rest.partition('.')[0]}"
-    return "embedding" if first in _EMBEDDING else first.removesuffix("_tower")
+    return "embedding" if first in (*PROJECTIONS, *SCALES) else first.removesuffix("_tower")
 
 
 def _carry_head(

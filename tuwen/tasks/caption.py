@@ -73,7 +73,7 @@ class CaptionTask(Task):
         for language, group in by_languages(samples).items():
             pictures = [sample.image for sample in group if sample.image is not None]
             said = self.predict(predictor, pictures, language)
-            truths = [[self._sayable(c) for c in wanted(sample) if c.language == language] for sample in group]
+            truths = [[self._sayable(caption) for caption in wanted_in(sample, language)] for sample in group]
             right = [text in truth for text, truth in zip(said, truths, strict=True)]
             by_language[language] = Tally(sum(right), len(right))
             blind += self.predict(predictor, blank(group[:1], predictor), language) * len(group)
@@ -111,6 +111,11 @@ def wanted(sample: Sample) -> list[Caption]:
     """The captions that a captioner is to give: the canonical ones where there are some, else all."""
     canonical = [caption for caption in sample.captions if caption.canonical]
     return canonical or list(sample.captions)
+
+
+def wanted_in(sample: Sample, language: str) -> list[Caption]:
+    """Those of a language."""
+    return [caption for caption in wanted(sample) if caption.language == language]
 
 
 def by_languages(samples: Sequence[Sample]) -> dict[str, list[Sample]]:

@@ -13,12 +13,12 @@ import numpy as np
 from pydantic import Field
 
 from tuwen.core.rooms import PartConfig
-from tuwen.core.sample import Caption, Picture, Sample
+from tuwen.core.sample import Picture, Sample
 from tuwen.models.predictor import Predictor
 from tuwen.report.examples import SplitExamples, Tally
 from tuwen.tasks import TaskContext
 from tuwen.tasks._captions import CaptionReader
-from tuwen.tasks.caption import by_languages, wanted
+from tuwen.tasks.caption import by_languages, wanted_in
 
 
 class Config(PartConfig):
@@ -78,7 +78,7 @@ class MatchTask(CaptionReader):
 
 def _questions(samples: Sequence[Sample], language: str, candidates: int) -> list[tuple[Sample, list[str]]]:
     """For each sample one of its captions, then captions of the samples after it that none of its own equals."""
-    captions = [[c.text for c in _captions(sample, language)] for sample in samples]
+    captions = [[c.text for c in wanted_in(sample, language)] for sample in samples]
     asked = []
     for number, (sample, own) in enumerate(zip(samples, captions, strict=True)):
         others = [text for texts in [*captions[number + 1 :], *captions[:number]] for text in texts[:1]]
@@ -86,10 +86,6 @@ def _questions(samples: Sequence[Sample], language: str, candidates: int) -> lis
         if wrong:
             asked.append((sample, [own[0], *wrong]))
     return asked
-
-
-def _captions(sample: Sample, language: str) -> list[Caption]:
-    return [caption for caption in wanted(sample) if caption.language == language]
 
 
 def build(config: Config, context: TaskContext) -> MatchTask:

@@ -10,14 +10,14 @@ from pydantic import Field
 from torch import Tensor
 
 from tuwen.core.rooms import PartConfig
-from tuwen.core.sample import Caption, Sample
+from tuwen.core.sample import Sample
 from tuwen.metrics.ranking import relevant_by_key, retrieval_scores, right_ranks
 from tuwen.models.predictor import Predictor
 from tuwen.report.examples import FoundPictures, FoundTexts, SplitExamples, Tally
 from tuwen.report.examples import choose as choose_examples
 from tuwen.tasks import TaskContext
 from tuwen.tasks._captions import CaptionReader
-from tuwen.tasks.caption import by_languages, wanted
+from tuwen.tasks.caption import by_languages, wanted_in
 
 SHOWN = 5
 
@@ -50,7 +50,7 @@ class RetrieveTask(CaptionReader):
                 continue
             pictures = [sample.image for sample in chosen if sample.image is not None]
             images, words = predictor.embed_images(pictures), predictor.embed_texts(texts)
-            keys = [{caption.text for caption in _captions(sample, language)} for sample in chosen]
+            keys = [{caption.text for caption in wanted_in(sample, language)} for sample in chosen]
             score = retrieval_scores(images, words, keys, texts)
             scores.append(score)
             right = round(score["text_to_image_r1"] * len(texts))
@@ -62,16 +62,12 @@ class RetrieveTask(CaptionReader):
         return mean | {"candidates": min(int(score["candidates"]) for score in scores)}
 
 
-def _captions(sample: Sample, language: str) -> list[Caption]:
-    return [caption for caption in wanted(sample) if caption.language == language]
-
-
 def _distinct(samples: Sequence[Sample], language: str, limit: int) -> tuple[list[Sample], list[str]]:
     """Samples none of whose texts another chosen one has, and all their texts."""
     chosen: list[Sample] = []
     texts: dict[str, None] = {}
     for sample in samples:
-        own = dict.fromkeys(caption.text for caption in _captions(sample, language))
+        own = dict.fromkeys(caption.text for caption in wanted_in(sample, language))
         if len(chosen) < limit and not own.keys() & texts.keys():
             chosen.append(sample)
             texts |= own
