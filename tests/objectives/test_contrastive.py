@@ -7,7 +7,7 @@ from torch import Tensor
 from tests import tiny
 from tests.objectives.given import Given, assert_same, normal, texts_of
 from tuwen.core.batch import TextBatch
-from tuwen.objectives.contrastive import positives
+from tuwen.objectives._pairs import positives
 
 CASES = {
     "one text a picture": texts_of(["a", "b", "c"], [0, 1, 2], 1),

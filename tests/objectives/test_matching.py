@@ -11,7 +11,7 @@ from tests import tiny
 from tuwen.core.batch import Batch
 from tuwen.core.errors import RecipeError
 from tuwen.models.model import VisionLanguageModel
-from tuwen.objectives.contrastive import positives
+from tuwen.objectives._pairs import positives
 from tuwen.objectives.matching import Matching, _draw
 
 HEADS = {"match": {"reads": "fused", "classes": 2}}

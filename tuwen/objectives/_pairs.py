@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tuwen.core.batch import Batch
+from tuwen.core.batch import Batch, TextBatch
 from tuwen.core.everyone import gather, gather_numbers, own_rows, world
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
@@ -50,10 +50,9 @@ class Embedded:
         if stream not in forward.batch.texts:
             return cls._without_texts(forward)
         text, embedding = forward.stream(stream), forward.text_embedding(stream)
-        ids = text.ids.masked_fill(~text.attention_mask, -1)
         shown = text.image >= 0
         told, owner = torch.unique(text.image[shown], return_inverse=True)
-        return cls(embedding[shown], forward.image_embedding[told], ids[shown], owner)
+        return cls(embedding[shown], forward.image_embedding[told], _alone(text)[shown], owner)
 
     @classmethod
     def _without_texts(cls, forward: Forward) -> Embedded:
@@ -170,6 +169,20 @@ class PairsTerm(Term[PairsConfig]):
     @abstractmethod
     def loss(self, forward: Forward, pairs: Pairs) -> Loss:
         """The loss of pairs, summed over this process's texts; some process has a text."""
+
+
+def positives(text: TextBatch, images: int) -> Tensor:
+    """The matrix that `Pairs` does without, bool `[R, P]`: whether a text is right for a picture of the same batch."""
+    distinct, number = torch.unique(_alone(text), dim=0, return_inverse=True)
+    right = torch.zeros(len(distinct), images, dtype=torch.bool, device=text.ids.device)
+    shown = text.image >= 0
+    right[number[shown], text.image[shown]] = True
+    return right[number]
+
+
+def _alone(text: TextBatch) -> Tensor:
+    """The ids without what pads them, so that equal texts are equal."""
+    return text.ids.masked_fill(~text.attention_mask, -1)
 
 
 def _widened(ids: Tensor, length: int) -> Tensor:

@@ -10,9 +10,7 @@ Neither the matrix of the logits nor that of the right pairs is ever made: memor
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from tuwen.core.batch import TextBatch
 from tuwen.core.loss import Loss
 from tuwen.models.forward import Forward
 from tuwen.objectives import ObjectiveContext
@@ -46,15 +44,6 @@ class Contrastive(PairsTerm):
         parts = {"recall_at_1": pairs.is_right(nearest).float().mean()} if len(pairs.texts) else {}
         total = (text_to_image + texts_a_picture * image_to_text) / 2
         return Loss(total, count, {**parts, "scale": forward.scale.detach()})
-
-
-def positives(text: TextBatch, images: int) -> Tensor:
-    """bool `[R, P]`: whether a text is right for a picture, its own or one that has the very same text."""
-    distinct, number = torch.unique(text.ids, dim=0, return_inverse=True)
-    right = torch.zeros(len(distinct), images, dtype=torch.bool, device=text.ids.device)
-    shown = text.image >= 0
-    right[number[shown], text.image[shown]] = True
-    return right[number]
 
 
 def build(config: Config, context: ObjectiveContext) -> Contrastive:

@@ -25,7 +25,7 @@ from tuwen.core.precision import precise
 from tuwen.models.config import HeadConfig
 from tuwen.models.forward import Forward
 from tuwen.objectives import ObjectiveConfig, ObjectiveContext, Term
-from tuwen.objectives.contrastive import positives
+from tuwen.objectives._pairs import positives
 
 
 class Config(ObjectiveConfig):
