@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Said
+from tuwen import load
+from tuwen.tasks.caption import PROMPTS
 
 Run = Callable[..., Said]
 Make = Callable[..., Path]
@@ -38,6 +40,26 @@ def test_captions(tuwen: Run, small: list[str], captioned: Make, tmp_path: Path)
     assert tuwen("classify", run, picture, "红色", "绿色").out.strip() in ("红色", "绿色")
     refused = tuwen("answer", run, picture, "what colour is it?")
     assert (refused.status, "not trained for the task vqa" in refused.line) == (1, True)
+
+
+def test_a_model_that_learned_chinese_alone_is_asked_in_chinese(
+    tuwen: Run, small: list[str], photos: Make, tmp_path: Path
+) -> None:
+    folder, run = photos(12), tmp_path / "mine"
+    rows = [f"{number}.png,{number % 3}号图片" for number in range(12)]
+    (folder / "captions.csv").write_text("\n".join(["image,caption", *rows]), encoding="utf-8")
+    trained(tuwen, small, folder, run)
+    assert json.loads((run / "vocabulary.json").read_text(encoding="utf-8"))["languages"] == ["zh"]
+    model, asked = load(run), list[str]()
+
+    def write(prompts: list[str], *_: object) -> list[str]:
+        asked.extend(prompts)
+        return prompts
+
+    model.predictor.write = write  # type: ignore[assignment, method-assign]
+    model.caption(folder / "0.png")
+    model.caption(folder / "0.png", "en")
+    assert asked == [PROMPTS["zh"], PROMPTS["en"]]
 
 
 def test_classes(tuwen: Run, small: list[str], photos: Make, tmp_path: Path) -> None:
@@ -154,3 +176,10 @@ def test_other_data_that_has_nothing_to_measure_is_refused(
     assert (refused.status, "nothing to measure the tasks of" in refused.line) == (1, True), refused.line
     refused = tuwen("evaluate", run, "--out", tmp_path / "new.json")
     assert (refused.status, "--out and --set belong to other data" in refused.line) == (1, True)
+    for given, why in (
+        (["--out", texts], "it is a folder; name a file"),
+        (["--out", texts / "captions.csv" / "new.json"], "it cannot be written"),
+        (["--set", "train.steps=3"], "only settings of data and evaluate count here"),
+    ):
+        refused = tuwen("evaluate", run, "--data", texts, *given)
+        assert (refused.status, why in refused.line) == (1, True), refused.line

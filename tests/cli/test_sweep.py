@@ -52,6 +52,7 @@ def test_wrong_calls_are_messages(tuwen: Run, recipe: Path) -> None:
         ("--grid", "train.steps=[1]", "--seeds", "a"): "seeds.0: ",
         ("--grid", "model.text.kind=gru"): "the axis 'model.text.kind' has gru, not several values: write a list",
         ("--grid", "train.steps=[1,1]"): "sweep: 1, seed 0 is the same run as 1, seed 0: take one out",
+        ("--grid", "seed=[1]", "--grid", "seed=[2]"): "--grid seed: it is there twice; write all of its values in one",
         ("--seeds", "0,1"): "tiny.yaml is a recipe: say what to vary with --grid",
     }.items():
         said = tuwen("sweep", recipe, *words)

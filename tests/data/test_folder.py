@@ -200,6 +200,21 @@ def test_rows_of_one_picture_with_other_labels_stay_apart(build: Build, pictures
     assert found == [("true", ["it is red", "red"]), ("false", ["it is blue"])]
 
 
+def test_a_row_without_a_label_speaks_of_the_same_picture_as_those_with_one(build: Build, pictures: Pictures) -> None:
+    folder = table(
+        pictures("a.jpg", "b.jpg", "c.jpg"),
+        "image,caption,label\na.jpg,first,\na.jpg,second,red\na.jpg,third,\nb.jpg,alone,\nc.jpg,x,blue\nc.jpg,y,red\nc.jpg,z,\n",
+    )
+    splits = build("folder", path=folder, validation=0)
+    found = [(s.label, [c.text for c in s.captions]) for s in samples(splits["train"])]
+    assert found == [
+        ("red", ["first", "second", "third"]),
+        (None, ["alone"]),
+        ("red", ["y", "z"]),
+        ("blue", ["x"]),
+    ]
+
+
 # Texts
 
 

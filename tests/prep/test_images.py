@@ -191,3 +191,11 @@ def test_real_photographs(bccd: Path) -> None:
         with Image.open(file) as image:
             expected = np.asarray(image.convert("RGB").resize((96, 96), Image.Resampling.BILINEAR))
         assert apart(make(file, file.name, None), expected) < 3
+
+
+def test_an_array_that_is_lent_for_reading_is_read(recwarn: pytest.WarningsRecorder) -> None:
+    lent = np.array(scene(50, 40))
+    own = prep(size=32)(lent.copy(), "k", None)
+    lent.flags.writeable = False
+    assert np.array_equal(prep(size=32)(lent, "k", None), own)
+    assert not recwarn.list

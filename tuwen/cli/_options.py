@@ -8,6 +8,12 @@ from typing import Annotated
 import typer
 
 RecipeName = Annotated[str, typer.Argument(help="A recipe's name, a YAML file, or a run folder.")]
+MaybeRecipe = Annotated[
+    str | None,
+    typer.Argument(
+        help="A recipe's name, a YAML file, or a run folder; else quickstart, or pretrain for data of one's own."
+    ),
+]
 Run = Annotated[Path, typer.Argument(help="Folder of a trained model.")]
 Data = Annotated[
     list[str] | None,

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from tuwen.report.forgetting import Forgetting
 
 
+def chosen(recipe: str | None, data: Sequence[str] | None, captions: str | None) -> str:
+    """The recipe to look at where none is named: that which one's own data is pretrained with, else the quickstart."""
+    return recipe or ("pretrain" if data or captions else "quickstart")
+
+
 def load(recipe: str, data: Sequence[str], captions: str | None, sets: Sequence[str]) -> Resolved[Recipe]:
     """The recipe that a command line asks for.
 

@@ -15,7 +15,9 @@ PANEL = "Use"
 def command(
     run: Run,
     pictures: Annotated[list[Path], typer.Argument(help="Picture files.")],
-    language: Annotated[str, typer.Option(help="Language of the captions: en, zh.")] = "en",
+    language: Annotated[
+        str | None, typer.Option(help="Language of the captions: en, zh; by default English, if the model knows it.")
+    ] = None,
 ) -> None:
     """Describe pictures in words. Exits with 1 where one of them cannot be used; the others are described."""
     from tuwen.core.errors import SampleError

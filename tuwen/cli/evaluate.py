@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -37,9 +38,10 @@ def command(
 
     console = Console()
     if data or captions:
+        _refuse_other_settings(sets or [])
         recipe = load(str(run), data or [], captions, sets or []).recipe
         if out is not None:
-            out.parent.mkdir(parents=True, exist_ok=True)  # before minutes are spent
+            _refuse_unwritable(out)
         figures = evaluate_elsewhere(run, recipe, ProgressBar(console))
         if out is not None:
             write_metrics(out, figures)
@@ -48,3 +50,27 @@ def command(
     else:
         figures = evaluate_run(run, ProgressBar(console))
     console.print(metrics_table(figures))
+
+
+def _refuse_other_settings(sets: Sequence[str]) -> None:
+    """What the model is, and how it was trained, can no longer be set."""
+    from tuwen.core.errors import RecipeError
+
+    for setting in sets:
+        if setting.partition("=")[0].partition(".")[0] not in ("data", "evaluate"):
+            raise RecipeError(f"--set {setting}: the model is trained; only settings of data and evaluate count here.")
+
+
+def _refuse_unwritable(file: Path) -> None:
+    """Now, before minutes are spent."""
+    from tuwen.core.errors import RecipeError
+
+    if file.is_dir():
+        raise RecipeError(f"--out {file}: it is a folder; name a file, such as {file / 'new.json'}.")
+    part = file.with_suffix(".part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        raise RecipeError(f"--out {file}: it cannot be written ({error.strerror}); name another file.") from None

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from tuwen.cli._options import Captions, Data, RecipeName, Sets
+from tuwen.cli._options import Captions, Data, MaybeRecipe, Sets
 
 PANEL = "Look inside"
 WIDTH = 40
 
 
 def command(
-    recipe: RecipeName = "quickstart",
+    recipe: MaybeRecipe = None,
     data: Data = None,
     captions: Captions = None,
     sets: Sets = None,
@@ -23,12 +23,12 @@ def command(
     """Run a few training steps, and name the bottleneck."""
     from rich.console import Console
 
-    from tuwen.cli._training import load
+    from tuwen.cli._training import chosen, load
     from tuwen.recipe.profile import profile
     from tuwen.report.shares import draw_shares
 
     out.mkdir(parents=True, exist_ok=True)
-    found = profile(load(recipe, data or [], captions, sets or []).recipe, out / "trace.json")
+    found = profile(load(chosen(recipe, data, captions), data or [], captions, sets or []).recipe, out / "trace.json")
     draw_shares(found.shares, out / "shares.png")
     console = Console()
     for name, share in found.shares.items():

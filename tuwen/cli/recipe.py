@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuwen.cli._options import Captions, Data, RecipeName, Sets
+from tuwen.cli._options import Captions, Data, MaybeRecipe, Sets
 
 PANEL = "Look inside"
 command = typer.Typer(help="The recipes, and what they resolve to.")
@@ -25,7 +25,7 @@ def list_recipes() -> None:
 
 @command.command("show")
 def show(
-    recipe: RecipeName = "quickstart",
+    recipe: MaybeRecipe = None,
     data: Data = None,
     captions: Captions = None,
     sets: Sets = None,
@@ -35,8 +35,8 @@ def show(
 
     What is printed is a recipe itself: tuwen recipe show quickstart > mine.yaml
     """
-    from tuwen.cli._training import load
+    from tuwen.cli._training import chosen, load
 
-    for line in load(recipe, data or [], captions, sets or []).to_yaml(origins).splitlines():
+    for line in load(chosen(recipe, data, captions), data or [], captions, sets or []).to_yaml(origins).splitlines():
         setting, mark, comment = line.rpartition("  # ")
         typer.echo(setting + typer.style(mark + comment, dim=True) if mark else line)

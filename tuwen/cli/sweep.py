@@ -100,9 +100,16 @@ def _config(
             raise RecipeError(f"{option} {text}: write a key and a value, such as {option} train.steps=100.")
         return key, read_value(value, f"{option} {text}")
 
+    def crossed(texts: Sequence[str]) -> dict[str, object]:
+        found = [pair("--grid", text) for text in texts]
+        for number, (key, _) in enumerate(found):
+            if key in (other for other, _ in found[:number]):
+                raise RecipeError(f"--grid {key}: it is there twice; write all of its values in one list.")
+        return dict(found)
+
     said: dict[str, object] = {"set": dict(pair("--set", text) for text in sets)}
     if grid:
-        said |= {"recipe": sweep, "grid": dict(pair("--grid", text) for text in grid)}
+        said |= {"recipe": sweep, "grid": crossed(grid)}
     else:
         file = read_sweep(Path(sweep)).model_dump()
         said = file | {"set": file["set"] | said["set"]}

@@ -73,7 +73,7 @@ class SampleReader:
             raise SampleError(where, self.rows.faults[first])
         cell = self.rows.cell(first, self.columns.image)
         picture = picture_of(cell, self.finder, where)
-        label = self._label(first)
+        label = next((label for row in members if (label := self._label(row)) is not None), None)
         sample = Sample(
             key=path_of(cell) or where,
             image=picture,

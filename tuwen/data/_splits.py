@@ -126,15 +126,27 @@ def _hold_out(
 
 
 def _grouped(members: Numbers, images: Numbers, labels: Numbers | None) -> tuple[Numbers, Numbers]:
-    """The rows of one picture together, in the order of the table; rows that differ in their label stay apart."""
+    """The rows of one picture together, in the order of the table; rows that differ in their label stay apart.
+
+    A row without a label belongs to those with one: it says something else about the same picture.
+    """
     keys = images[members].copy()
     unnamed = keys < 0
     keys[unnamed] = len(images) + members[unnamed]
-    second = labels[members] if labels is not None else np.zeros_like(keys)
+    second = _labelled(keys, labels[members]) if labels is not None else np.zeros_like(keys)
     order = np.lexsort((members, second, keys))
     changed = (np.diff(keys[order]) != 0) | (np.diff(second[order]) != 0)
     starts = np.concatenate([[0], np.flatnonzero(changed) + 1, [len(members)]]) if len(members) else np.zeros(1)
     return members[order], starts.astype(np.int64)
+
+
+def _labelled(keys: Numbers, labels: Numbers) -> Numbers:
+    """The labels of some rows, and in place of -1 the first label of a row with the same key, where there is one."""
+    known = labels >= 0
+    least = np.full(int(keys.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(least, keys[known], labels[known])
+    found = least[keys]
+    return np.where(known | (found == np.iinfo(np.int64).max), labels, found)
 
 
 def coded(rows: Rows, column: str, text_of: Callable[[Any], str | None]) -> tuple[list[str], Numbers]:

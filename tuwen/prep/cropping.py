@@ -123,7 +123,8 @@ def resized(pixels: Pixels, height: int, width: int, interpolation: Interpolatio
     if pixels.shape[:2] == (height, width):
         return pixels
     # A batch of one, then permuted: so PyTorch sees channels last and takes its vectorised path, out as in.
-    rows = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
+    own = np.require(pixels, requirements=("C", "W"))  # what is only lent for reading is copied: PyTorch wants to write
+    rows = torch.from_numpy(own)[None].permute(0, 3, 1, 2)
     seen: Pixels = F.interpolate(rows, (height, width), mode=interpolation, antialias=True)[0].permute(1, 2, 0).numpy()
     return seen
 

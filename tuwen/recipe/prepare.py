@@ -26,7 +26,8 @@ from tuwen.recipe.usable import fill_batches, reasons
 from tuwen.tasks import Task, TaskContext
 
 Vocabulary = Mapping[str, tuple[str, ...]]
-"""The classes of heads, by name: `labels`, `answers`, `tags`, and a text for each label as `text:LANGUAGE`."""
+"""The classes of heads, by name: `labels`, `answers`, `tags`, and a text for each label as `text:LANGUAGE`; and the
+`languages` of the captions."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
         raise DataError(f"data: none of the training samples can be read.{reasons(found.broken)}")
     tokenizer = _tokenizer(recipe, found, start)
     vocabulary, said = _vocabulary(found, data)
+    if start is not None and not found.languages:  # nothing new is said, and what could be said still can
+        vocabulary = {**vocabulary, "languages": tuple(start.saved.vocabulary().get("languages", ()))}
     notes += said + _unmet(recipe, found, data)
     tasks = build_tasks(recipe, tokenizer, vocabulary)
     counts = {name: tuple(often[word] for word in vocabulary[name]) for name, often in found.counts.items()}
@@ -159,6 +162,7 @@ def _vocabulary(found: Survey, data: Data) -> tuple[Vocabulary, tuple[str, ...]]
     kept = {} if bare else data.class_texts
     texts = {f"text:{language}": tuple(words[label] for label in labels) for language, words in kept.items()}
     vocabulary = {"labels": labels, "answers": found.answers, "tags": found.tags, **texts}
+    vocabulary["languages"] = found.languages
     if not bare:
         return vocabulary, ()
     named = ", ".join(bare[:8]) + (", ..." if len(bare) > 8 else "")

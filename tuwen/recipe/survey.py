@@ -19,7 +19,7 @@ class Survey:
     """What was found.
 
     samples: how many were looked at. whole: whether these are all.
-    answers, labels, tags: sorted, so that their numbers do not depend on the order.
+    languages: of the captions. answers, labels, tags: sorted, so that their numbers do not depend on the order.
     counts: how often each of `answers`, `labels` and `tags` was found, by these names.
     examples: a few samples of each makeup (with and without captions, questions, a label, ...), the rare ones too.
     stands_for: how many samples each of the examples stands for.
@@ -29,6 +29,7 @@ class Survey:
     samples: int
     whole: bool
     texts: tuple[str, ...]
+    languages: tuple[str, ...]
     answers: tuple[str, ...]
     labels: tuple[str, ...]
     tags: tuple[str, ...]
@@ -45,6 +46,7 @@ def survey(source: Source | Stream, texts: int) -> Survey:
     examples: dict[tuple[bool, ...], list[Sample]] = defaultdict(list)
     makeups: Counter[tuple[bool, ...]] = Counter()
     broken: list[SampleError] = []
+    languages: set[str] = set()
     seen, whole = 0, False
     for outcome in spread(source):
         if isinstance(outcome, SampleError):
@@ -52,6 +54,7 @@ def survey(source: Source | Stream, texts: int) -> Survey:
             continue
         seen += 1
         found += [caption.text for caption in outcome.captions]
+        languages |= {caption.language for caption in outcome.captions}
         found += [text for question in outcome.questions for text in (question.text, question.answer)]
         counts["answers"].update(question.answer for question in outcome.questions)
         counts["labels"].update([] if outcome.label is None else [outcome.label])
@@ -71,6 +74,7 @@ def survey(source: Source | Stream, texts: int) -> Survey:
         samples=seen,
         whole=whole,
         texts=tuple(found),
+        languages=tuple(sorted(languages)),
         counts=counts,
         examples=kept,
         stands_for=stands_for,

@@ -41,12 +41,15 @@ class Model:
         self.system = system
         self.predictor = system.predictor()
 
-    def caption(self, pictures: Pictures, language: str = "en") -> str | list[str]:
+    def caption(self, pictures: Pictures, language: str | None = None) -> str | list[str]:
         """Describe a picture, or each of several, in a language (`en`, `zh`).
+
+        Where none is named, in English if the model learned from English captions, else in the language that it did.
 
         Raises:
             RecipeError: the model was not trained for it, or no caption is asked for in that language.
         """
+        language = language or self._own_language()
         if language not in PROMPTS:
             raise RecipeError(f"captions are asked for in {' or '.join(PROMPTS)}, not in {language!r}.")
         found = self._task(CaptionTask, "caption").predict(self.predictor, self._many(pictures), language)
@@ -141,6 +144,11 @@ class Model:
     def embed_texts(self, texts: str | Sequence[str]) -> Tensor:
         """`[R, E]` of unit length, to be compared with those of pictures."""
         return self.predictor.embed_texts([texts] if isinstance(texts, str) else list(texts))
+
+    def _own_language(self) -> str:
+        """English where the model learned it or nobody knows, else the first that captions can be asked for in."""
+        known = [name for name in self.system.vocabulary.get("languages", ()) if name in PROMPTS]
+        return known[0] if known and "en" not in known else "en"
 
     def _many(self, pictures: Pictures) -> list[Picture]:
         several = pictures if isinstance(pictures, list | tuple) else [pictures]
