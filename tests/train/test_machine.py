@@ -32,6 +32,9 @@ def test_a_model_runs_where_it_is_wanted_else_on_the_accelerator(
     assert choose_device() == (there or torch.device("cpu"))
 
 
+gnu = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not the GNU C library")
+
+
 def test_a_wanted_precision_is_taken_without_a_word() -> None:
     said: list[str] = []
     assert [choose_precision(wanted, CPU, said.append) for wanted in ("bf16", "fp32")] == ["bf16", "fp32"]
@@ -101,7 +104,7 @@ def pages_fetched() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not the GNU C library")
+@gnu
 def test_freed_memory_is_used_again_and_given_back_at_the_end() -> None:
     with memory_kept(CPU):
         first, *_, last = [pages_fetched() for _ in range(4)]
@@ -123,7 +126,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not the GNU C library")
+@gnu
 def test_afterwards_memory_that_is_wanted_all_the_time_is_still_used_again() -> None:
     """In a process of its own: what a program frees before tells the C library what it will want."""
     done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True, check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -67,10 +68,9 @@ def _refuse_unwritable(file: Path) -> None:
 
     if file.is_dir():
         raise RecipeError(f"--out {file}: it is a folder; name a file, such as {file / 'new.json'}.")
-    part = file.with_suffix(".part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-        part.unlink()
+        with TemporaryFile(dir=file.parent):
+            pass
     except OSError as error:
         raise RecipeError(f"--out {file}: it cannot be written ({error.strerror}); name another file.") from None

@@ -101,11 +101,12 @@ def _config(
         return key, read_value(value, f"{option} {text}")
 
     def crossed(texts: Sequence[str]) -> dict[str, object]:
-        found = [pair("--grid", text) for text in texts]
-        for number, (key, _) in enumerate(found):
-            if key in (other for other, _ in found[:number]):
+        found: dict[str, object] = {}
+        for key, value in (pair("--grid", text) for text in texts):
+            if key in found:
                 raise RecipeError(f"--grid {key}: it is there twice; write all of its values in one list.")
-        return dict(found)
+            found[key] = value
+        return found
 
     said: dict[str, object] = {"set": dict(pair("--set", text) for text in sets)}
     if grid:

@@ -27,5 +27,5 @@ def class_weights(counts: Sequence[int], scheme: Scheme, beta: float) -> Tensor:
         "inverse": met,
         "effective": (1 - beta**met) / (1 - beta),
     }[scheme]
-    raw = 1 / number.clamp(min=1e-12)
+    raw = 1 / number
     return (raw * often.sum() / (raw * often).sum().clamp(min=1e-12)).float()

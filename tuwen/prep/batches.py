@@ -181,13 +181,14 @@ def _pad_groups(groups: list[list[Row]], owners: list[int], pad: int, rows_per_i
     if len(rows) > len(groups):
         numbers = [number for group in groups for number in range(1, len(group) + 1)]
         segments[there] = np.repeat(numbers, [len(row.ids) for row in rows])
-    if any(row.loss_mask is not None for row in rows):
+    learned = any(row.loss_mask is not None for row in rows)
+    if learned:
         loss_mask[there] = [learn for row in rows for learn in row.loss_mask or [False] * len(row.ids)]
     return TextBatch(
         ids=torch.from_numpy(ids),
         segments=torch.from_numpy(segments),
         image=torch.tensor(owners, dtype=torch.int64),
-        loss_mask=None if all(row.loss_mask is None for row in rows) else torch.from_numpy(loss_mask),
+        loss_mask=torch.from_numpy(loss_mask) if learned else None,
         target=None if all(row.target is None for row in rows) else _targets([row.target for row in rows]),
         rows_per_image=rows_per_image,
         phrases=_phrases(rows, there.shape) if len(rows) == len(groups) else None,

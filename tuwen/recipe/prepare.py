@@ -80,8 +80,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
         raise DataError(f"data: none of the training samples can be read.{reasons(found.broken)}")
     tokenizer = _tokenizer(recipe, found, start)
     vocabulary, said = _vocabulary(found, data)
-    if start is not None and not found.languages:  # nothing new is said, and what could be said still can
-        vocabulary = {**vocabulary, "languages": tuple(start.saved.vocabulary().get("languages", ()))}
+    vocabulary = {**vocabulary, "languages": _languages(found, start)}
     notes += said + _unmet(recipe, found, data)
     tasks = build_tasks(recipe, tokenizer, vocabulary)
     counts = {name: tuple(often[word] for word in vocabulary[name]) for name, often in found.counts.items()}
@@ -136,6 +135,13 @@ def _tokenizer(recipe: Recipe, found: Survey, start: Start | None) -> Tokenizer:
     return Tokenizer.train(found.texts or found.labels or found.tags, recipe.tokenizer)
 
 
+def _languages(found: Survey, start: Start | None) -> tuple[str, ...]:
+    """Of the captions; where there are none, those of the trained model, which can say what it could."""
+    if found.languages or start is None:
+        return found.languages
+    return tuple(start.saved.vocabulary().get("languages", ()))
+
+
 def _unmet(recipe: Recipe, found: Survey, data: Data) -> tuple[str, ...]:
     """A sentence where the samples that were not looked at probably have further classes.
 
@@ -162,7 +168,6 @@ def _vocabulary(found: Survey, data: Data) -> tuple[Vocabulary, tuple[str, ...]]
     kept = {} if bare else data.class_texts
     texts = {f"text:{language}": tuple(words[label] for label in labels) for language, words in kept.items()}
     vocabulary = {"labels": labels, "answers": found.answers, "tags": found.tags, **texts}
-    vocabulary["languages"] = found.languages
     if not bare:
         return vocabulary, ()
     named = ", ".join(bare[:8]) + (", ..." if len(bare) > 8 else "")

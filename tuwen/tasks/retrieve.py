@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -20,6 +19,8 @@ from tuwen.tasks._captions import CaptionReader
 from tuwen.tasks.caption import by_languages, wanted_in
 
 SHOWN = 5
+LOOKED_AT = 200
+"""Texts and pictures of which some come onto the page."""
 
 
 class Config(PartConfig):
@@ -89,37 +90,37 @@ def _show(
     pictures = [predictor.prepare(sample.image) for sample in samples if sample.image is not None]
     words, images = embeddings
     single = [(text,) for text in texts]
-    text_ranks = right_ranks(words, images, relevant_by_key(single, keys))
-    picture_ranks = right_ranks(images, words, relevant_by_key(keys, single))
-    similarity = words @ images.T
-    right = torch.tensor([[text in key for key in keys] for text in texts])
-    by_text = similarity.argsort(1, descending=True)
-    by_picture = similarity.T.argsort(1, descending=True)
-    found_pictures = []
-    for number in range(min(len(texts), 200)):
-        order = by_text[number]
-        best = order[:SHOWN].tolist()
-        found_pictures.append(
-            FoundPictures(
-                texts[number],
-                tuple(pictures[place] for place in best),
-                tuple(right[number][order[:SHOWN]].tolist()),
-                text_ranks[number],
-            )
-        )
-    found_texts = []
-    for number in range(min(len(pictures), 200)):
-        order = by_picture[number]
-        found_texts.append(
-            FoundTexts(
-                pictures[number],
-                tuple(texts[place] for place in order[:SHOWN].tolist()),
-                tuple(right[:, number][order[:SHOWN]].tolist()),
-                picture_ranks[number],
-            )
-        )
-    page.found_pictures += choose_examples(found_pictures, 3, 3)
-    page.found_texts += choose_examples(found_texts, 3, 3)
+    by_text = _found(words, images, relevant_by_key(single, keys))
+    by_picture = _found(images, words, relevant_by_key(keys, single))
+    page.found_pictures += choose_examples(
+        (
+            FoundPictures(text, tuple(pictures[place] for place in best), correct, rank)
+            for text, (best, correct, rank) in zip(texts, by_text, strict=False)
+        ),
+        3,
+        3,
+    )
+    page.found_texts += choose_examples(
+        (
+            FoundTexts(picture, tuple(texts[place] for place in best), correct, rank)
+            for picture, (best, correct, rank) in zip(pictures, by_picture, strict=False)
+        ),
+        3,
+        3,
+    )
+
+
+def _found(
+    queries: Tensor, gallery: Tensor, right: Sequence[Sequence[int]]
+) -> list[tuple[list[int], tuple[bool, ...], int]]:
+    """What the first queries find: the best places of the gallery, which of these are right, and the rank."""
+    queries, right = queries[:LOOKED_AT], right[:LOOKED_AT]
+    best = (queries @ gallery.T).argsort(1, descending=True)[:, :SHOWN].tolist()
+    ranks = right_ranks(queries, gallery, right)
+    return [
+        (places, tuple(place in own for place in places), rank)
+        for places, own, rank in zip(best, right, ranks, strict=True)
+    ]
 
 
 def build(config: Config, context: TaskContext) -> RetrieveTask:

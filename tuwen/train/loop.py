@@ -224,7 +224,6 @@ class Training:
             path = self.checkpoints.save(self.journey.step, tensors, state)
             self.say.on_save(self.journey.step, path)
         self.team.wait()
-        self.checkpoints.whole = self.checkpoints.at(self.journey.step)
         self.saved_step, self.saved_at = self.journey.step, time.monotonic()
         if self.budget:
             self.budget.reserve = max(self.budget.reserve, 0.5 + 1.5 * (self.saved_at - begin))
@@ -276,8 +275,9 @@ class Training:
             self.journey.cursors = [tuple(zip(each[::2], each[1::2], strict=True)) for each in places]
 
     def _kept(self) -> str:
-        whole = self.checkpoints.whole
-        return f"The last good checkpoint is {whole}." if whole else "There is no checkpoint before it."
+        if not self.saved_step:
+            return "There is no checkpoint before it."
+        return f"The last good checkpoint is {self.checkpoints.at(self.saved_step)}."
 
 
 class Wishes(NamedTuple):
