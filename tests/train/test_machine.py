@@ -21,6 +21,7 @@ from tuwen.train.machine import (
 )
 
 CPU = torch.device("cpu")
+gnu = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not the GNU C library")
 
 
 @pytest.mark.parametrize("there", [None, torch.device("cuda")])
@@ -30,9 +31,6 @@ def test_a_model_runs_where_it_is_wanted_else_on_the_accelerator(
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: there)
     assert choose_device("cpu") == choose_device(torch.device("cpu")) == torch.device("cpu")
     assert choose_device() == (there or torch.device("cpu"))
-
-
-gnu = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not the GNU C library")
 
 
 def test_a_wanted_precision_is_taken_without_a_word() -> None:
