@@ -38,7 +38,7 @@ def test_a_line_says_what_matters() -> None:
 
 def test_without_a_terminal_there_is_a_plain_line_now_and_then() -> None:
     out = io.StringIO()
-    bar = ProgressBar(Console(file=out, force_terminal=False, width=40), every=1000)
+    bar = ProgressBar(Console(file=out, force_terminal=False, width=40), every=1e12)
     bar.on_begin(0, 120)
     for step in (30, 60, 120):
         bar.on_step(replace(REPORT, step=step))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -31,7 +32,7 @@ class ProgressBar(Listener):
 
     def __init__(self, console: Console | None = None, every: float = 15.0) -> None:
         self.console = console or Console()
-        self.every, self.last_line = every, 0.0
+        self.every, self.last_line = every, -math.inf
         self.bar = _BarWithLosses(
             TextColumn("step {task.completed}/{task.total}"),
             BarColumn(bar_width=None),
