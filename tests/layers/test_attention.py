@@ -190,7 +190,9 @@ def test_rows_that_stay_take_the_places_of_those_that_left() -> None:
 
 def test_rows_read_in_parts_stand_where_they_belong() -> None:
     """Behind a shorter part there is nothing, and what comes next stands behind the longest."""
-    both = KeyValues.of_parts([numbered(1, 2, first=1.0), numbered(2, 3)], [torch.tensor([1]), torch.tensor([2, 0])])
+    both = KeyValues.for_rows(numbered(1, 2), rows=3, tokens=3)
+    both.put(torch.tensor([1]), numbered(1, 2, first=1.0))
+    both.put(torch.tensor([2, 0]), numbered(2, 3))
     assert both.key[:, 0].flatten(1).tolist() == [[100, 101, 102], [1, 2, 0], [0, 1, 2]]
     assert both.extend(*_new(3, 9.0)).key[:, 0, -1, 0].tolist() == [9, 9, 9]
 

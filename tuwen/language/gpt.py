@@ -13,9 +13,10 @@ from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
 from tuwen.language import LanguageContext, LanguageModel
 from tuwen.layers.attention import KeyValues
-from tuwen.layers.blocks import Block, Gelu
+from tuwen.layers.blocks import Block
 from tuwen.layers.init import initialise
 from tuwen.layers.local import Local
+from tuwen.layers.packed import Gelu, PackedLinear, PacksItself, with_parts_packed
 from tuwen.layers.rotary import Rotation
 
 
@@ -38,7 +39,7 @@ class Config(PartConfig):
     reach: int = Field(default=0, ge=0)
 
 
-class GPT(LanguageModel):
+class GPT(LanguageModel, PacksItself):
     """Embeddings in, hidden states out."""
 
     def __init__(self, config: Config, context: LanguageContext) -> None:
@@ -58,6 +59,7 @@ class GPT(LanguageModel):
             Block(config.width, config.heads, config.mlp_ratio, config.gelu) for _ in range(config.depth)
         )
         self.norm = nn.LayerNorm(config.width)
+        self.head: PackedLinear | None = None
         initialise(self, config.depth)
 
     def embed(self, ids: Tensor) -> Tensor:
@@ -115,7 +117,13 @@ class GPT(LanguageModel):
         return embeddings + self.position(positions), None
 
     def logits(self, hidden: Tensor) -> Tensor:
-        return torch.nn.functional.linear(hidden, self.token.weight)
+        return self.head(hidden) if self.head else torch.nn.functional.linear(hidden, self.token.weight)
+
+    def packed(self) -> GPT:
+        """The table of embeddings is laid out for `logits` too."""
+        made = with_parts_packed(self)
+        made.head = PackedLinear(self.token.weight)
+        return made
 
 
 def build(config: Config, context: LanguageContext) -> GPT:

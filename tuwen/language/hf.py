@@ -14,6 +14,7 @@ from tuwen.core.errors import CheckpointError
 from tuwen.language import LanguageContext, LanguageModel, causal_mask, positions_in
 from tuwen.layers.attention import KeyValues
 from tuwen.layers.int8 import quantise
+from tuwen.layers.packed import LINEAR, PackedLinear, PacksItself, with_parts_packed
 from tuwen.layers.pretrained import PretrainedConfig, check_weights, load_model, random_model, read_architecture
 from tuwen.prep.pretrained import Brought
 
@@ -35,7 +36,7 @@ class Config(PretrainedConfig):
     weights: Weights = "float32"
 
 
-class HFLanguageModel(LanguageModel):
+class HFLanguageModel(LanguageModel, PacksItself):
     """The decoder of a checkpoint and its output layer."""
 
     def __init__(self, model: Any, context: LanguageContext, name: str) -> None:
@@ -63,6 +64,12 @@ class HFLanguageModel(LanguageModel):
     def logits(self, hidden: Tensor) -> Tensor:
         """Of the tokens that the tokenizer has; some checkpoints have room for more."""
         return self.model.get_output_embeddings()(hidden)[..., : self.vocab_size]
+
+    def packed(self) -> HFLanguageModel:
+        """GPT-2's own kind of linear layer is packed too."""
+        from transformers.pytorch_utils import Conv1D
+
+        return with_parts_packed(self, {**LINEAR, Conv1D: lambda layer: PackedLinear(layer.weight.T, layer.bias)})
 
     def _read(self, embeddings: Tensor, positions: Tensor, mask: Tensor, cache: Any) -> Any:
         hidden = torch.zeros(mask.shape, dtype=embeddings.dtype, device=mask.device)

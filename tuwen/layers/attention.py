@@ -5,7 +5,6 @@ Shapes: B rows, H heads, N queries, M keys, D width, d = D / H.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -75,19 +74,19 @@ class KeyValues:
     room: _Room | None = None
 
     @classmethod
-    def of_parts(cls, parts: Sequence[KeyValues], rows: Sequence[Tensor]) -> KeyValues:
-        """Rows that were read in parts, each as long as its longest. rows: which of all rows those of a part are."""
-        longest = max(part.key.shape[2] for part in parts)
-        room = _Room.like(parts[0].key, parts[0].value, sum(map(len, rows)), longest + ROOM)
-        shortest = min(part.key.shape[2] for part in parts)
-        for to in (room.key, room.value):  # behind a short row no one sees anything, but 0 times infinity is no 0
-            to[:, :, shortest:longest] = 0
-        for part, own in zip(parts, rows, strict=True):
-            length = part.key.shape[2]
-            room.key[:, :, :length].index_copy_(0, own, part.key)
-            room.value[:, :, :length].index_copy_(0, own, part.value)
-        room.filled = longest
+    def for_rows(cls, like: KeyValues, rows: int, tokens: int) -> KeyValues:
+        """Memory for so many rows of so many tokens each, which are to be `put` there."""
+        room = _Room.like(like.key, like.value, rows, tokens + ROOM)
+        room.filled = tokens
         return cls._in(room)
+
+    def put(self, rows: Tensor, read: KeyValues) -> None:
+        """Write what some rows `[K]` have read into their places; it may be shorter than the others."""
+        length = read.key.shape[2]
+        for to, what in ((self.key, read.key), (self.value, read.value)):
+            to[:, :, :length].index_copy_(0, rows, what)
+            if length < to.shape[2]:  # no one sees what is behind a short row, but 0 times infinity is no 0
+                to[rows, :, length:] = 0
 
     def extend(self, key: Tensor, value: Tensor) -> KeyValues:
         """With further tokens behind."""

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tuwen.layers.attention import CrossAttention, KeyValues, SelfAttention, pick
+from tuwen.layers.packed import Gelu, PackedLinear, PacksItself, part_packed, with_parts_packed
 from tuwen.layers.ragged import Groups, Ragged
 from tuwen.layers.rotary import Rotation
 
-Gelu = Literal["none", "tanh"]
-"""GELU as it is defined, or as GPT-2 approximates it by a tanh (Hendrycks and Gimpel 2016, arXiv:1606.08415)."""
 
-
-class MLP(nn.Module):
+class MLP(PacksItself):
     """`[..., D]` → `[..., D]` through `ratio · D` hidden units with GELU. gelu: its approximation."""
 
     def __init__(self, width: int, ratio: float = 4.0, gelu: Gelu = "none") -> None:
@@ -28,6 +25,12 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(gelu(self.up(x), self.gelu))
+
+    def packed(self) -> nn.Module:
+        """GELU is computed where the product's results are still at hand."""
+        if type(self.up) is not nn.Linear:  # an adapter sits on it
+            return with_parts_packed(self)
+        return nn.Sequential(PackedLinear(self.up.weight, self.up.bias, self.gelu), part_packed(self.down))
 
 
 def gelu(x: Tensor, approximate: Gelu) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -10,9 +11,14 @@ from torch import Tensor
 from tuwen.core.errors import DataError
 from tuwen.language import LanguageModel, causal_mask
 from tuwen.layers.attention import KeyValues
+from tuwen.layers.packed import packed
 
 AT_ONCE = {"cpu": 1024}
 """So many tokens of prompts are read at once: what they leave between layers then fits into a processor's caches."""
+
+ENOUGH, FEW = 4, 256
+"""A language model is packed once so many passes are over, since that costs about as much as as many passes save; every
+FEW tokens of prompts count as one."""
 
 
 class Reader:
@@ -40,11 +46,18 @@ class Reader:
                 f"a prompt has {longest} tokens with its pictures, and this language model reads 1 to "
                 f"{language.max_length}: shorten it, or use fewer pictures."
             )
+        self.passes = 0
+        self._count(int(self.lengths.sum()) // FEW)
         self.seen = torch.arange(longest, device=device) < self.lengths[:, None]
-        rows = [torch.tensor(part, device=device) for part in _parts([len(prompt) for prompt in prompts], device.type)]
-        read = [self._begin([prompts[row].to(device) for row in part.tolist()]) for part in rows]
-        self.past = [KeyValues.of_parts(layer, rows) for layer in zip(*(past for _, past in read), strict=True)]
-        self.last = torch.cat([last for last, _ in read])[torch.cat(rows).argsort()]
+        self.past: list[KeyValues] = []
+        lasts, parts = [], _parts([len(prompt) for prompt in prompts], device.type)
+        for part in parts:
+            last, past = self._begin([prompts[row].to(device) for row in part])
+            lasts.append(last)
+            self.past = self.past or [KeyValues.for_rows(layer, len(prompts), longest) for layer in past]
+            for layer, read in zip(self.past, past, strict=True):
+                layer.put(torch.tensor(part, device=device), read)
+        self.last = torch.cat(lasts)[torch.tensor(list(chain(*parts)), device=device).argsort()]
 
     def _begin(self, prompts: Sequence[Tensor]) -> tuple[Tensor, list[KeyValues]]:
         """`[B, D]`, the hidden state at each prompt's end, and what was read."""
@@ -53,6 +66,11 @@ class Reader:
         places = torch.arange(embeddings.shape[1], device=lengths.device).expand(len(prompts), -1)
         seen = places < lengths[:, None]
         return self.language.read(embeddings, torch.where(seen, places, 0), causal_mask(seen.long()), lengths - 1)
+
+    def _count(self, passes: int) -> None:
+        if self.passes < ENOUGH <= self.passes + passes:
+            self.language = packed(self.language)
+        self.passes += passes
 
     @property
     def full(self) -> Tensor:
@@ -87,6 +105,7 @@ class Reader:
         Returns:
             The hidden state after each of them, `[B, T, D]`; `last` stays as it is.
         """
+        self._count(1)
         rows, length = tokens.shape
         offsets = torch.arange(length, device=tokens.device)
         there = offsets < counts[:, None]

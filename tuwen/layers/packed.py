@@ -1,0 +1,91 @@
+"""Linear layers for much reading on a processor: their weights are laid out once for the products that follow.
+
+`F.linear` has MKL lay out a float32 weight anew for every product, and on AMD's processors MKL computes slower than
+oneDNN, which PyTorch brings along. The operators used here are those that PyTorch's own compiler gives linear layers to
+(`torch._inductor.fx_passes.mkldnn_fusion`); where a version of PyTorch lacks them, layers stay as they are.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Gelu = Literal["none", "tanh"]
+"""GELU as it is defined, or as GPT-2 approximates it by a tanh (Hendrycks and Gimpel 2016, arXiv:1606.08415)."""
+
+ROWS = 128
+"""Weights are laid out for products with about so many rows; those with others are computed as well."""
+
+MOST = 2**30
+"""Larger models, in bytes, stay as they are: a copy of their weights may not fit into memory."""
+
+
+class PackedLinear(nn.Module):
+    """`x Wᵀ + b`, with GELU of it where one is named, without gradients. What is later done to W and b is not seen.
+
+    It computes in the precision that autocast has while it is made, as a linear layer would.
+
+    Args:
+        weight: `[out, in]` on a CPU.
+        bias: `[out]`, or None.
+        gelu: which one, or None.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None, gelu: Gelu | None = None) -> None:
+        super().__init__()
+        self.weight, self.bias = weight, bias  # as they were, for whoever asks for a size, a type or a device
+        self.dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
+        own = weight.detach().to(self.dtype).contiguous()
+        self.laid_out = torch.ops.mkldnn._reorder_linear_weight(own, ROWS)
+        self.added = None if bias is None else bias.detach().to(self.dtype)
+        self.after: tuple[str, list[float], str] = ("none", [], "") if gelu is None else ("gelu", [], gelu)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., in]` → `[..., out]`."""
+        return torch.ops.mkldnn._linear_pointwise(x.to(self.dtype), self.laid_out, self.added, *self.after)
+
+
+class PacksItself(nn.Module):
+    """A module whose parts work together in another way when they are packed."""
+
+    def packed(self) -> nn.Module:
+        """As the function `packed`."""
+        raise NotImplementedError
+
+
+M = TypeVar("M", bound=nn.Module)
+Kinds = Mapping[type[nn.Module], Callable[[Any], nn.Module]]
+LINEAR: Kinds = {nn.Linear: lambda layer: PackedLinear(layer.weight, layer.bias)}
+"""What stands in the place of a layer of exactly this type. A subclass may do more: an adapter, say."""
+
+
+def packed(module: M) -> M:
+    """A copy for reading without gradients, which shares everything but linear layers. It costs about four readings.
+
+    It is right for as long as weights and autocast stay as they are. Returned as it is where packing gains nothing: not
+    on a CPU, without oneDNN, or too large.
+    """
+    weights = list(module.parameters())
+    here = all(weight.device.type == "cpu" for weight in weights)
+    size = sum(weight.numel() * weight.element_size() for weight in weights)
+    if not here or size > MOST or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return module
+    return part_packed(module)
+
+
+def part_packed(module: Any, kinds: Kinds = LINEAR) -> Any:
+    """A part of something that is packed. kinds: what becomes of which type of layer."""
+    if type(module) in kinds:
+        return kinds[type(module)](module)
+    return module.packed() if isinstance(module, PacksItself) else with_parts_packed(module, kinds)
+
+
+def with_parts_packed(module: M, kinds: Kinds = LINEAR) -> M:
+    """The same module with its parts packed."""
+    made = copy.copy(module)
+    made._modules = {name: part and part_packed(part, kinds) for name, part in module._modules.items()}
+    return made
