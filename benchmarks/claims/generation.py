@@ -21,10 +21,12 @@ from _times import alternately, ratio, spread
 
 from tuwen.language import LanguageContext
 from tuwen.language.gpt import GPT, Config, build
-from tuwen.models.generate import Decoding, generate
+from tuwen.models.generate import Decoding, generate_batches
 from tuwen.models.gpt2 import from_gpt2, gpt_settings
 
 PICTURES, PREFIX, TOKENS, BATCH = 512, 32, 24, 128
+ROUNDS = 11
+"""Timed rounds; more than elsewhere, because seconds differ much from round to round."""
 WIDTH, DEPTH, HEADS, VOCABULARY, LENGTH = 256, 6, 4, 8192, 128
 END, NO_END = 2, -1
 ENDS_FROM, LEAN, LEAN_MORE = 5, 12.0, 1.0
@@ -87,7 +89,7 @@ def measure(theirs: Any, ours: GPT, prompts: torch.Tensor, end: int) -> dict[str
     def tuwen() -> None:
         said["ours"] = by_us(ours, prompts, end)
 
-    seconds = alternately({"transformers": transformers, "ours": tuwen})
+    seconds = alternately({"transformers": transformers, "ours": tuwen}, ROUNDS)
     tokens = sum(len(words) for words in said["ours"])
     return {
         "ratio": ratio(seconds["transformers"], seconds["ours"]),
@@ -113,10 +115,9 @@ def by_transformers(theirs: Any, prompts: torch.Tensor, end: int) -> list[list[i
 
 def by_us(ours: GPT, prompts: torch.Tensor, end: int) -> list[list[int]]:
     """What we say after each prompt."""
-    found: list[list[int]] = []
-    for part in prompts.split(BATCH):  # type: ignore[no-untyped-call]
-        found += [list(said.ids) for said in generate(ours, list(part), end, Decoding(max_new_tokens=TOKENS))]
-    return found
+    batches = (list(part) for part in prompts.split(BATCH))  # type: ignore[no-untyped-call]
+    found = generate_batches(ours, batches, end, Decoding(max_new_tokens=TOKENS))
+    return [list(said.ids) for batch in found for said in batch]
 
 
 if __name__ == "__main__":

@@ -1,77 +1,18 @@
 """Decoding in batches with a cache, against one row at a time that reads all again for each word."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests import tiny
-from tuwen.core.errors import DataError, RecipeError
-from tuwen.core.rooms import build_part, validate
-from tuwen.language import LanguageContext, LanguageModel, causal_mask, positions_in
-from tuwen.models.generate import Continuation, Decoding, generate, nucleus, score, stream
-from tuwen.models.reading import AT_ONCE
-
-EOS = tiny.tokenizer().eos
-PROMPTS = [[1, 9, 3], [1, 7, 8, 22, 3], [1, 3], [1, 40, 41, 3]]
-
-
-def a_language_model(positions: str = "learned") -> LanguageModel:
-    """A random one whose words depend much on what was said before."""
-    spec = {"kind": "gpt", "width": 24, "depth": 2, "heads": 2, "positions": positions}
-    language = tiny.model(language=spec).language
-    assert language is not None
-    with torch.no_grad():
-        for parameter in language.parameters():
-            parameter.mul_(1.7)
-    return language
-
-
-def embedded(language: LanguageModel, seen: bool = False) -> list[Tensor]:
-    """The prompts, and between their words a picture or two, in another place each, where some are `seen`."""
-    rows = [language.embed(torch.tensor(prompt)).detach() for prompt in PROMPTS]
-    if not seen:
-        return rows
-    generator = torch.Generator().manual_seed(0)
-    pictures = torch.randn(4, 3, language.width, generator=generator)
-    return [
-        torch.cat([pictures[0], rows[0]]),
-        torch.cat([rows[1][:2], pictures[1], rows[1][2:]]),
-        torch.cat([rows[2][:1], pictures[2], rows[2][1:], pictures[3]]),
-        rows[3],
-    ]
-
-
-@torch.inference_mode()
-def scores(language: LanguageModel, prompt: Tensor, said: Sequence[int]) -> Tensor:
-    """Log-probabilities of what comes after a prompt and some words, `[V]`, without a cache."""
-    row = torch.cat([prompt, language.embed(torch.tensor(list(said), dtype=torch.int64))])[None]
-    ones = torch.ones(row.shape[:2], dtype=torch.int64)
-    hidden = language(row, positions_in(ones), causal_mask(ones))
-    return language.logits(hidden[0, -1]).log_softmax(-1)
-
-
-def slow(
-    language: LanguageModel,
-    prompt: Tensor,
-    longest: int,
-    eos: int = EOS,
-    choose: Callable[[Tensor], int] = lambda found: int(found.argmax()),
-) -> list[int]:
-    """One row, without a cache."""
-    said: list[int] = []
-    while len(said) < longest and len(prompt) + len(said) <= language.max_length:
-        token = choose(scores(language, prompt, said))
-        if token == eos:
-            break
-        said.append(token)
-    return said
-
-
-def ids(found: Sequence[Continuation]) -> list[list[int]]:
-    return [list(text.ids) for text in found]
+from tests.models.speaking import EOS, PROMPTS, a_language_model, embedded, ids, scores, slow
+from tuwen.core.errors import DataError
+from tuwen.core.rooms import build_part
+from tuwen.language import LanguageContext, LanguageModel
+from tuwen.models.generate import Decoding, generate, generate_batches, score, stream
+from tuwen.models.reading import AT_ONCE, Desk, Reader
 
 
 @pytest.mark.parametrize("positions", ["learned", "rotary"])
@@ -100,6 +41,45 @@ def test_rows_that_are_done_leave_and_the_others_go_on() -> None:
     assert ids(found) == [slow(language, prompt, 12, eos=eos) for prompt in prompts]
     assert [len(text.ids) for text in found] == ends[eos]
     assert [text.whole for text in found] == [end < 12 for end in ends[eos]]
+
+
+@pytest.mark.parametrize("how", [Decoding(max_new_tokens=12), Decoding(max_new_tokens=6, beams=3)])
+@pytest.mark.parametrize("reach", [0, 2])
+def test_batches_that_use_what_was_left_say_what_each_says_alone(how: Decoding, reach: int) -> None:
+    """Their rows are fewer, more, longer and shorter; one that is too large for the memory has its own."""
+    language = a_language_model("rotary", reach)
+    one, two, three, four = embedded(language, seen=True)
+    batches = [[one, two, three], [four], [two, one], [one, two, three, four], [torch.cat([two] * 5), one], [three]]
+    found = generate_batches(language, batches, EOS, how)
+    for said, batch in zip(found, batches, strict=True):
+        for text, wanted in zip(said, generate(language, batch, EOS, how), strict=True):
+            assert text.ids == wanted.ids
+            assert text.log_probabilities == pytest.approx(wanted.log_probabilities, abs=1e-4)
+
+
+def test_a_batch_is_asked_for_when_its_turn_comes() -> None:
+    language, asked = a_language_model(), list[int]()
+
+    def batches() -> Iterator[list[Tensor]]:
+        for number in range(3):
+            asked.append(number)
+            yield embedded(language)
+
+    found = generate_batches(language, batches(), EOS, Decoding(max_new_tokens=2))
+    assert not asked
+    for number, _ in enumerate(found):
+        assert asked == list(range(number + 1))
+
+
+def test_memory_of_the_batch_before_is_used_again() -> None:
+    language = a_language_model()
+    desk, rows = Desk(language), embedded(language)
+    with torch.inference_mode():
+        first = Reader(desk, rows)
+        first.read(torch.tensor([5, 6, 7, 8]))
+        second = Reader(desk, rows[:2])
+    assert [layer.key.data_ptr() for layer in second.past] == [layer.key.data_ptr() for layer in first.past]
+    assert not desk.rooms, "two batches would write to one memory"
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 12])
@@ -208,75 +188,6 @@ def test_beams_do_not_depend_on_company() -> None:
         alone = generate(language, [prompt], eos, how)[0]
         assert alone.ids == text.ids
         assert alone.log_probabilities == pytest.approx(text.log_probabilities, abs=1e-4)
-
-
-def test_one_share_of_the_nucleus_by_hand() -> None:
-    """Shares 0.5, 0.3, 0.15, 0.05: the nucleus of 0.7 has the first two, which have 5/8 and 3/8 of it."""
-    logits = torch.tensor([0.15, 0.5, 0.05, 0.3]).log().expand(5, 4)
-    draws = torch.tensor([0.0, 0.62, 0.63, 0.9, 0.999])
-    assert nucleus(logits, 0.7, draws).tolist() == [1, 1, 3, 3, 3]
-    assert nucleus(logits, 0.3, draws).tolist() == [1] * 5
-    assert nucleus(logits, 1.0, torch.tensor([0.49, 0.79, 0.94, 0.96, 0.9999])).tolist() == [1, 3, 0, 2, 2]
-
-
-def test_what_is_drawn_follows_the_probabilities_and_the_seed() -> None:
-    language = a_language_model()
-    prompt = embedded(language)[0]
-    shares = scores(language, prompt, []).exp()
-    how = Decoding(max_new_tokens=1, top_p=1.0)
-    drawn = [text.ids[0] for text in generate(language, [prompt] * 2000, -1, how)]
-    counts = torch.bincount(torch.tensor(drawn), minlength=len(shares)) / 2000
-    assert (counts - shares).abs().max() < 5 * (0.25 / 2000) ** 0.5
-    longer = how.model_copy(update={"max_new_tokens": 5})
-    first, other = (generate(language, embedded(language), EOS, longer.model_copy(update={"seed": s})) for s in (1, 2))
-    assert first == generate(language, embedded(language), EOS, longer.model_copy(update={"seed": 1}))
-    assert first != other
-
-
-def test_what_a_row_draws_does_not_depend_on_company() -> None:
-    language = a_language_model()
-    prompts = embedded(language)
-    how = Decoding(max_new_tokens=6, top_p=0.9, temperature=1.5)
-    assert generate(language, prompts, EOS, how)[0].ids == generate(language, prompts[:1], EOS, how)[0].ids
-
-
-def test_a_row_draws_by_its_number_among_all_that_are_asked() -> None:
-    """Equal prompts, in one batch or in several: no two rows of a seed, and no two seeds, draw the same."""
-    language = a_language_model()
-    prompts = embedded(language)[:1] * 6
-    for seed in (0, 2**45, 2**200):
-        how = Decoding(max_new_tokens=10, top_p=1.0, seed=seed)
-        whole = ids(generate(language, prompts, -1, how))
-        parts = [generate(language, prompts[:2], -1, how, first=first) for first in (0, 2, 4)]
-        assert [text for part in parts for text in ids(part)] == whole
-        assert len(set(map(tuple, whole))) == 6
-    row = [
-        generate(language, prompts[:1], -1, how.model_copy(update={"seed": seed}), first=first)[0].ids
-        for seed, first in ((0, 2**20), (1, 0), (2**32, 0), (0, 0))
-    ]
-    assert len(set(row)) == 4
-
-
-@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-3])
-def test_a_cold_draw_is_the_likeliest_token(temperature: float) -> None:
-    logits = torch.tensor([[0.1, -3.0, 0.2], [-1e4, -2e4, -3e4]])
-    for draw in (0.0, 0.5, 1.0):
-        assert nucleus(logits, 1.0, torch.tensor([draw] * 2), temperature).tolist() == [2, 0]
-    language = a_language_model()
-    drawn = Decoding(max_new_tokens=5, top_p=0.9, temperature=temperature)
-    greedy = generate(language, embedded(language), EOS, Decoding(max_new_tokens=5))
-    assert ids(generate(language, embedded(language), EOS, drawn)) == ids(greedy)
-
-
-def test_a_hot_draw_is_of_all_tokens_alike() -> None:
-    draws = torch.tensor([0.1, 0.4, 0.6, 0.9])
-    drawn = nucleus(torch.tensor([3.0, 0.0, 1.0, 2.0]).expand(4, 4), 1.0, draws, 1e300)
-    assert sorted(drawn.tolist()) == [0, 1, 2, 3]
-
-
-def test_beams_do_not_draw() -> None:
-    with pytest.raises(RecipeError, match="generate: beams search and top_p draws: leave top_p out, or use beams=1"):
-        validate(Decoding, {"beams": 2, "top_p": 0.9}, "generate")
 
 
 def test_candidates_are_scored_as_by_reading_them_word_by_word() -> None:

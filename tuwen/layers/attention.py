@@ -48,18 +48,29 @@ ROOM = 32
 
 
 @dataclass(slots=True)
-class _Room:
+class Room:
     """Memory `[B, H, C, d]` for keys and for values, of which the first `filled` of C tokens are written."""
 
     key: Tensor
     value: Tensor
-    filled: int
+    filled: int = 0
 
     @classmethod
-    def like(cls, key: Tensor, value: Tensor, rows: int, tokens: int) -> _Room:
-        """Room for more rows and tokens than there are, not yet written."""
+    def like(cls, key: Tensor, value: Tensor, rows: int, tokens: int) -> Room:
+        """Room for so many rows and tokens of such keys and values, not yet written."""
         first, second = (each.new_empty(rows, each.shape[1], tokens, each.shape[3]) for each in (key, value))
-        return cls(first, second, filled=0)
+        return cls(first, second)
+
+    def holds(self, key: Tensor, value: Tensor, rows: int, tokens: int) -> bool:
+        """Whether it could be used in the place of `like`."""
+        return all(
+            has.dtype == wants.dtype
+            and has.device == wants.device
+            and has.shape[1::2] == wants.shape[1::2]
+            and len(has) >= rows
+            and has.shape[2] >= tokens
+            for has, wants in ((self.key, key), (self.value, value))
+        )
 
 
 @dataclass(slots=True)
@@ -71,14 +82,19 @@ class KeyValues:
 
     key: Tensor
     value: Tensor
-    room: _Room | None = None
+    room: Room | None = None
 
     @classmethod
-    def for_rows(cls, like: KeyValues, rows: int, tokens: int) -> KeyValues:
-        """Memory for so many rows of so many tokens each, which are to be `put` there."""
-        room = _Room.like(like.key, like.value, rows, tokens + ROOM)
+    def for_rows(cls, like: KeyValues, rows: int, tokens: int, left: Room | None = None) -> KeyValues:
+        """Memory for so many rows of so many tokens each, which are to be `put` there.
+
+        left: a room that is used no more, and is taken if it is large enough: pages new from the system cost time.
+        """
+        size = rows, tokens + ROOM
+        again = left is not None and left.holds(like.key, like.value, *size)
+        room = left if again and left is not None else Room.like(like.key, like.value, *size)
         room.filled = tokens
-        return cls._in(room)
+        return cls._in(room, rows)
 
     def put(self, rows: Tensor, read: KeyValues) -> None:
         """Write what some rows `[K]` have read into their places; it may be shorter than the others."""
@@ -92,14 +108,15 @@ class KeyValues:
         """With further tokens behind."""
         if key.requires_grad:  # a backward pass needs what was read to stay as it was
             return KeyValues(torch.cat([self.key, key], 2), torch.cat([self.value, value], 2))
-        before, after = self.key.shape[2], self.key.shape[2] + key.shape[2]
+        rows, before = len(self.key), self.key.shape[2]
+        after = before + key.shape[2]
         room = self.room
         if room is None or room.filled != before or room.key.shape[2] < after:
-            room = _Room.like(self.key, self.value, len(self.key), after + ROOM)
+            room = Room.like(self.key, self.value, rows, after + ROOM)
             room.key[:, :, :before], room.value[:, :, :before] = self.key, self.value
-        room.key[:, :, before:after], room.value[:, :, before:after] = key, value
+        room.key[:rows, :, before:after], room.value[:rows, :, before:after] = key, value
         room.filled = after
-        return self._in(room)
+        return self._in(room, rows)
 
     def select(self, rows: Tensor) -> KeyValues:
         """Some of the rows, in a new order (for beams)."""
@@ -113,12 +130,11 @@ class KeyValues:
         count = len(rows)
         moved = (rows != torch.arange(count, device=rows.device)).nonzero()[:, 0]
         self.key[moved], self.value[moved] = self.key[rows[moved]], self.value[rows[moved]]
-        room = self.room and _Room(self.room.key[:count], self.room.value[:count], self.room.filled)
-        return KeyValues(self.key[:count], self.value[:count], room)
+        return KeyValues(self.key[:count], self.value[:count], self.room)
 
     @classmethod
-    def _in(cls, room: _Room) -> KeyValues:
-        return cls(room.key[:, :, : room.filled], room.value[:, :, : room.filled], room)
+    def _in(cls, room: Room, rows: int) -> KeyValues:
+        return cls(room.key[:rows, :, : room.filled], room.value[:rows, :, : room.filled], room)
 
 
 class SelfAttention(nn.Module):

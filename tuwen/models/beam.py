@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tuwen.language import LanguageModel
-from tuwen.models.reading import Reader
+from tuwen.models.reading import Desk, Reader
 
 Found = tuple[tuple[int, ...], tuple[float, ...], bool]
 """Ids, the log-probability of each, and whether the text came to an end."""
@@ -40,7 +39,7 @@ class Beams:
     """The searches of several prompts, computed together.
 
     Args:
-        language: any language model.
+        desk: with the language model.
         prompts: B rows of embeddings, `[L, D]` each.
         eos: the id that ends a text.
         width: hypotheses of each prompt that are followed.
@@ -50,14 +49,14 @@ class Beams:
 
     def __init__(
         self,
-        language: LanguageModel,
+        desk: Desk,
         prompts: Sequence[Tensor],
         eos: int,
         width: int,
         length_penalty: float,
         ended: Callable[[Sequence[int]], bool],
     ) -> None:
-        self.language, self.prompts, self.eos = language, prompts, eos
+        self.desk, self.prompts, self.eos = desk, prompts, eos
         self.width, self.length_penalty, self.ended = width, length_penalty, ended
 
     def search(self, max_new_tokens: int) -> list[Found]:
@@ -65,7 +64,7 @@ class Beams:
         searches = [Search([Hypothesis()]) for _ in self.prompts]
         if not max_new_tokens:
             return [((), (), False) for _ in searches]
-        reader = Reader(self.language, self.prompts)
+        reader = Reader(self.desk, self.prompts)
         active = list(range(len(searches)))
         for number in range(max_new_tokens):
             sizes = [len(searches[row].open) for row in active]

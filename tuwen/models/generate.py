@@ -6,7 +6,7 @@ rows that are computed with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,7 +19,7 @@ from tuwen.core.errors import DataError
 from tuwen.core.rooms import PartConfig
 from tuwen.language import LanguageModel
 from tuwen.models.beam import Beams
-from tuwen.models.reading import Reader
+from tuwen.models.reading import Desk, Reader
 
 Ended = Callable[[Sequence[int]], bool]
 """Whether the tokens that a row has said so far are all that is wanted (they hold a stop string)."""
@@ -80,9 +80,8 @@ def never(said: Sequence[int]) -> bool:
     return False
 
 
-@torch.inference_mode()
 def generate(
-    language: LanguageModel, prompts: Sequence[Tensor], eos: int, how: Decoding, ended: Ended = never, first: int = 0
+    language: LanguageModel, prompts: Sequence[Tensor], eos: int, how: Decoding, ended: Ended = never
 ) -> list[Continuation]:
     """What the language model says after each prompt, in one batch; rows that are done leave it.
 
@@ -95,16 +94,31 @@ def generate(
         eos: the id that ends a row.
         how: how tokens are chosen.
         ended: told all that a row has said, whether it is to end.
-        first: the number of the first row among all that are asked, where they are asked in several batches.
     """
-    if how.beams > 1:
-        beams = Beams(language, prompts, eos, how.beams, how.length_penalty, ended)
-        return [Continuation(*found) for found in beams.search(how.max_new_tokens)]
-    texts: list[list[Said]] = [[] for _ in prompts]
-    for step in stream(language, prompts, eos, how, ended, first):
-        for said in step:
-            texts[said.row].append(said)
-    return [_joined(text) for text in texts]
+    return next(generate_batches(language, [prompts], eos, how, ended))
+
+
+@torch.inference_mode()
+def generate_batches(
+    language: LanguageModel, batches: Iterable[Sequence[Tensor]], eos: int, how: Decoding, ended: Ended = never
+) -> Iterator[list[Continuation]]:
+    """As `generate`, for one batch after the other; a batch is asked for when its turn comes.
+
+    Together they take less time than one by one: weights are laid out once, and memory is used again. The model's
+    weights must stay as they are meanwhile.
+    """
+    desk, asked = Desk(language), 0
+    for prompts in batches:
+        if how.beams > 1:
+            beams = Beams(desk, prompts, eos, how.beams, how.length_penalty, ended)
+            yield [Continuation(*found) for found in beams.search(how.max_new_tokens)]
+        else:
+            texts: list[list[Said]] = [[] for _ in prompts]
+            for step in _steps(desk, prompts, eos, how, ended, asked):
+                for said in step:
+                    texts[said.row].append(said)
+            yield [_joined(text) for text in texts]
+        asked += len(prompts)
 
 
 def _joined(text: Sequence[Said]) -> Continuation:
@@ -114,13 +128,20 @@ def _joined(text: Sequence[Said]) -> Continuation:
 
 
 def stream(
-    language: LanguageModel, prompts: Sequence[Tensor], eos: int, how: Decoding, ended: Ended = never, first: int = 0
+    language: LanguageModel, prompts: Sequence[Tensor], eos: int, how: Decoding, ended: Ended = never
 ) -> Iterator[list[Said]]:
     """As `generate` without beams, a step at a time: the next token of each row that is not done yet."""
+    return _steps(Desk(language), prompts, eos, how, ended, 0)
+
+
+def _steps(
+    desk: Desk, prompts: Sequence[Tensor], eos: int, how: Decoding, ended: Ended, first: int
+) -> Iterator[list[Said]]:
+    """first: the number of the first row among all that are asked."""
     if not how.max_new_tokens:
         return
     with torch.inference_mode():
-        reader = Reader(language, prompts)
+        reader = Reader(desk, prompts)
     choose = _Chooser(how, range(first, first + len(prompts)))
     active = list(range(len(prompts)))
     texts: list[list[int]] = [[] for _ in prompts]
@@ -203,7 +224,7 @@ def score(
         DataError: a prompt has no candidate, a candidate has no token, or both together are longer than the language
             model can read.
     """
-    reader = Reader(language, prompts)
+    reader = Reader(Desk(language), prompts)
     for number, (length, own) in enumerate(zip(reader.lengths.tolist(), candidates, strict=True), start=first + 1):
         _refuse_unreadable(language, number, length, own)
     counts = [len(texts) for texts in candidates]

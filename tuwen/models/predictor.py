@@ -19,7 +19,7 @@ from torch import Tensor
 from tuwen.core.batch import Row
 from tuwen.core.sample import Picture
 from tuwen.models.forward import Forward
-from tuwen.models.generate import Decoding, generate
+from tuwen.models.generate import Decoding, generate_batches
 from tuwen.models.model import VisionLanguageModel
 from tuwen.prep.batches import Encoded, collate
 from tuwen.prep.images import ImagePrep
@@ -140,17 +140,24 @@ class Predictor:
 
         A picture given for several prompts (the same object) is encoded once.
         """
-        language = self.model.require("language")
-        how, found = Decoding(max_new_tokens=max_new_tokens), list[str]()
+        language, how = self.model.require("language"), Decoding(max_new_tokens=max_new_tokens)
+        batches = (
+            self._prompts(prompts, pictures, numbers) for numbers in _chunks(range(len(prompts)), self.batch_size)
+        )
         with self.inference():
-            for numbers in _chunks(range(len(prompts)), self.batch_size):
-                ids = [torch.tensor(self.tokenizer.prompt(prompts[n]), device=self.device) for n in numbers]
-                rows = [language.embed(row) for row in ids]
-                if pictures is not None:
-                    prefixes = self.prefixes([pictures[number] for number in numbers])
-                    rows = [torch.cat([seen.to(row.dtype), row]) for seen, row in zip(prefixes, rows, strict=True)]
-                found += [self.tokenizer.decode(said.ids) for said in generate(language, rows, self.tokenizer.eos, how)]
-        return found
+            found = list(generate_batches(language, batches, self.tokenizer.eos, how))
+        return [self.tokenizer.decode(said.ids) for batch in found for said in batch]
+
+    def _prompts(
+        self, prompts: Sequence[str], pictures: Sequence[Picture] | None, numbers: Sequence[int]
+    ) -> list[Tensor]:
+        """Some of the prompts as the language model reads them, behind their pictures where there are any."""
+        ids = [torch.tensor(self.tokenizer.prompt(prompts[n]), device=self.device) for n in numbers]
+        rows = [self.model.require("language").embed(row) for row in ids]
+        if pictures is None:
+            return rows
+        prefixes = self.prefixes([pictures[number] for number in numbers])
+        return [torch.cat([seen.to(row.dtype), row]) for seen, row in zip(prefixes, rows, strict=True)]
 
     def prefixes(self, pictures: Sequence[Picture]) -> Tensor:
         """Each picture as the language model reads it, `[P, prefix, D]`; call it inside `inference`."""

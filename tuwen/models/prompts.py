@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 from tuwen.core.errors import RecipeError
 from tuwen.core.sample import Picture
 from tuwen.language import LanguageModel
-from tuwen.models.generate import Decoding, Ended, generate, never, score, stream
+from tuwen.models.generate import Decoding, Ended, generate_batches, never, score, stream
 
 if TYPE_CHECKING:
     from tuwen.models.predictor import Predictor
@@ -54,17 +55,14 @@ class Writer:
         Raises:
             DataError: a prompt is longer than the language model can read.
         """
-        found: list[Written] = []
-        for numbers in self._chunks(prompts):
-            with self.predictor.inference():
-                rows = self._embed([prompts[number] for number in numbers])
-                said = generate(self.language, rows, self.tokenizer.eos, how, self._ended(stop), numbers.start)
-            texts = [_until(self.tokenizer.spell(one.ids), stop).strip() for one in said]
-            found += [
-                Written(text, one.log_probability, len(one.ids), one.whole)
-                for text, one in zip(texts, said, strict=True)
-            ]
-        return found
+        batches = (self._embed([prompts[number] for number in numbers]) for numbers in self._chunks(prompts))
+        with self.predictor.inference():
+            found = generate_batches(self.language, batches, self.tokenizer.eos, how, self._ended(stop))
+            said = list(chain.from_iterable(found))
+        texts = [_until(self.tokenizer.spell(one.ids), stop).strip() for one in said]
+        return [
+            Written(text, one.log_probability, len(one.ids), one.whole) for text, one in zip(texts, said, strict=True)
+        ]
 
     def stream(self, prompt: Prompt, how: Decoding, stop: Sequence[str] = ()) -> Iterator[str]:
         """The same for one prompt, in pieces as they are chosen. What may become a stop string is held back till then.
