@@ -37,6 +37,10 @@ def test_shapes_are_those_that_it_promises(tower: TextTower) -> None:
     assert features.pooled.isfinite().all()
 
 
+def test_the_vector_of_the_whole_alone_is_the_same(tower: TextTower) -> None:
+    torch.testing.assert_close(tower.pooled(IDS, MASK), tower(IDS, MASK).pooled, **CLOSE)
+
+
 def test_what_stands_behind_the_end_changes_nothing(tower: TextTower) -> None:
     other = torch.where(MASK, IDS, IDS.flip(0))
     assert not torch.equal(other, IDS)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tuwen.layers.pooling import AttentionPool, last_pool, max_pool, mean_pool
+from tuwen.layers.attention_pool import AttentionPool
+from tuwen.layers.pooling import last_pool, max_pool, mean_pool
 
 TOKENS = torch.tensor([[[1.0, -2.0], [3.0, 6.0], [100.0, 100.0]], [[5.0, 7.0], [100.0, 100.0], [100.0, 100.0]]])
 MASK = torch.tensor([[True, True, False], [True, False, False]])

@@ -16,7 +16,8 @@ from tuwen.layers.attention import KeyValues
 from tuwen.layers.blocks import Block
 from tuwen.layers.init import initialise
 from tuwen.layers.local import Local
-from tuwen.layers.packed import Gelu, PackedLinear, PacksItself, with_parts_packed
+from tuwen.layers.onednn import Gelu
+from tuwen.layers.packed import PackedLinear, PacksItself, with_parts_packed
 from tuwen.layers.rotary import Rotation
 
 

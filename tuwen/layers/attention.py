@@ -5,6 +5,8 @@ Shapes: B rows, H heads, N queries, M keys, D width, d = D / H.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tuwen.core.precision import precise
+from tuwen.layers.linear import Linear, outputs
+from tuwen.layers.pooling import last_pool
 from tuwen.layers.ragged import Bucket, Groups, Ragged
 from tuwen.layers.rotary import Rotation
 
@@ -143,8 +147,8 @@ class SelfAttention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.out = Linear(width, width)
 
     def forward(
         self,
@@ -166,31 +170,44 @@ class SelfAttention(nn.Module):
         Returns:
             `[B, N, D]`, and the past with these tokens.
         """
-        query, key, value = self._heads(self.qkv(x))
+        query, key, value = _heads(self.qkv(x), self.heads) if asking is None else self._asked(x, asking)
         if rotation is not None:
-            query, key = rotation(query), rotation(key)
+            query, key = (rotation if asking is None else rotation.at(asking))(query), rotation(key)
+        if asking is not None and mask is not None:
+            mask = pick(mask, asking.unsqueeze(1).expand(-1, mask.shape[1], -1))
         now = KeyValues(key, value) if past is None else past.extend(key, value)
-        if asking is not None:
-            query = pick(query, asking.unsqueeze(1).expand(-1, self.heads, -1))
-            mask = None if mask is None else pick(mask, asking.unsqueeze(1).expand(-1, mask.shape[1], -1))
         return self.out(_joined(attention(query, now.key, now.value, mask))), now
 
     def ragged(self, x: Tensor, layout: Ragged) -> Tensor:
         """Let every token read those of its row. `[1, T, D]` → `[1, T, D]`."""
         return self.out(layout.within_rows(self.qkv(x), self._mix))
 
+    def ends(self, x: Tensor, layout: Ragged) -> Tensor:
+        """The same for the last token of each row alone. `[1, T, D]` → `[R, D]`."""
+        width = x.shape[-1]
+        asking = outputs(self.qkv, layout.pool(x, last_pool), 0, width)[layout.order]
+        queries = torch.split(asking.unsqueeze(1), [bucket.rows for bucket in layout.buckets])
+        read = layout.each(outputs(self.qkv, x, width, 3 * width))
+        mixed = [self._mix_ends(query, *part) for query, part in zip(queries, read, strict=True)]
+        return self.out(torch.cat(mixed)[layout.order.argsort(), 0])
+
     def _mix(self, qkv: Tensor, bucket: Bucket) -> Tensor:
         """`[n, l, 3 D]` → `[n, l, D]`."""
-        if qkv.device.type != "cpu" or bucket.length > SHORT or not torch.is_autocast_enabled("cpu"):
-            return _joined(attention(*self._heads(qkv), bucket.seen))
-        with torch.autocast("cpu", enabled=False):
-            return _joined(attention(*self._heads(precise(qkv)), bucket.seen))
+        with _exact_where_short(qkv, bucket) as exact:
+            return _joined(attention(*_heads(exact(qkv), self.heads), bucket.seen))
 
-    def _heads(self, qkv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`[B, N, 3 D]` → three of `[B, H, N, d]`."""
-        rows, length, width = qkv.shape
-        heads = qkv.view(rows, length, 3, self.heads, width // (3 * self.heads))  # not -1: there may be no row
-        query, key, value = heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+    def _mix_ends(self, query: Tensor, key_value: Tensor, bucket: Bucket) -> Tensor:
+        """`[n, 1, D]` and `[n, l, 2 D]` → `[n, 1, D]`."""
+        with _exact_where_short(query, bucket) as exact:
+            (asking,) = _split(exact(query), 1, self.heads)
+            key, value = _split(exact(key_value), 2, self.heads)
+            return _joined(attention(asking, key, value, bucket.there))
+
+    def _asked(self, x: Tensor, asking: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of some tokens alone, `[B, H, Q, d]`, and the keys and values of all."""
+        width = x.shape[-1]
+        (query,) = _split(outputs(self.qkv, pick(x, asking), 0, width), 1, self.heads)
+        key, value = _split(outputs(self.qkv, x, width, 3 * width), 2, self.heads)
         return query, key, value
 
 
@@ -203,15 +220,13 @@ class CrossAttention(nn.Module):
     def __init__(self, width: int, heads: int, context_width: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(context_width, 2 * width)
-        self.out = nn.Linear(width, width)
+        self.query = Linear(width, width)
+        self.key_value = Linear(context_width, 2 * width)
+        self.out = Linear(width, width)
 
     def project(self, context: Tensor) -> KeyValues:
         """The context's keys and values. `[P, M, C]` → two of `[P, H, M, d]`."""
-        rows, length, _ = context.shape
-        heads = self.key_value(context).view(rows, length, 2, self.heads, self.query.out_features // self.heads)
-        key, value = heads.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+        key, value = _split(self.key_value(context), 2, self.heads)
         return KeyValues(key, value)
 
     def forward(self, x: Tensor, context: KeyValues, mask: Tensor | None = None) -> Tensor:
@@ -244,6 +259,29 @@ class CrossAttention(nn.Module):
 def pick(tokens: Tensor, asking: Tensor) -> Tensor:
     """Some tokens of each row. `[..., N, D]` and int64 `[..., Q]` → `[..., Q, D]`."""
     return tokens.gather(-2, asking.unsqueeze(-1).expand(*asking.shape, tokens.shape[-1]))
+
+
+@contextmanager
+def _exact_where_short(x: Tensor, bucket: Bucket) -> Iterator[Callable[[Tensor], Tensor]]:
+    """See `SHORT`. Gives what is to be done to what is attended to."""
+    if x.device.type != "cpu" or bucket.length > SHORT or not torch.is_autocast_enabled("cpu"):
+        yield lambda each: each
+        return
+    with torch.autocast("cpu", enabled=False):
+        yield precise
+
+
+def _heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """`[B, N, 3 D]` → queries, keys and values, `[B, H, N, d]` each."""
+    query, key, value = _split(qkv, 3, heads)
+    return query, key, value
+
+
+def _split(parts: Tensor, count: int, heads: int) -> tuple[Tensor, ...]:
+    """`[B, N, count D]` → so many of `[B, H, N, d]`."""
+    rows, length, width = parts.shape
+    each = parts.view(rows, length, count, heads, width // (count * heads))  # not -1: there may be no row
+    return each.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
 
 def _joined(heads: Tensor) -> Tensor:

@@ -9,7 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tuwen.layers.attention import CrossAttention, KeyValues, SelfAttention, pick
-from tuwen.layers.packed import Gelu, PackedLinear, PacksItself, part_packed, with_parts_packed
+from tuwen.layers.linear import Linear
+from tuwen.layers.onednn import Gelu
+from tuwen.layers.packed import LINEAR, PackedLinear, PacksItself, part_packed, with_parts_packed
+from tuwen.layers.pooling import last_pool
 from tuwen.layers.ragged import Groups, Ragged
 from tuwen.layers.rotary import Rotation
 
@@ -19,8 +22,8 @@ class MLP(PacksItself):
 
     def __init__(self, width: int, ratio: float = 4.0, gelu: Gelu = "none") -> None:
         super().__init__()
-        self.up = nn.Linear(width, int(width * ratio))
-        self.down = nn.Linear(int(width * ratio), width)
+        self.up = Linear(width, int(width * ratio))
+        self.down = Linear(int(width * ratio), width)
         self.gelu = gelu
 
     def forward(self, x: Tensor) -> Tensor:
@@ -28,7 +31,7 @@ class MLP(PacksItself):
 
     def packed(self) -> nn.Module:
         """GELU is computed where the product's results are still at hand."""
-        if type(self.up) is not nn.Linear:  # an adapter sits on it
+        if type(self.up) not in LINEAR:  # an adapter sits on it
             return with_parts_packed(self)
         return nn.Sequential(PackedLinear(self.up.weight, self.up.bias, self.gelu), part_packed(self.down))
 
@@ -67,6 +70,11 @@ class Block(nn.Module):
             x = x + self.attention.ragged(self.attention_norm(x), mask)
             return x + self.mlp(self.mlp_norm(x))
         return self.step(x, mask, None, rotation, asking)[0]
+
+    def ends(self, x: Tensor, layout: Ragged) -> Tensor:
+        """As `forward` with a layout, for the last token of each row alone. `[1, T, D]` → `[R, D]`."""
+        last = layout.pool(x, last_pool) + self.attention.ends(self.attention_norm(x), layout)
+        return last + self.mlp(self.mlp_norm(last))
 
     def step(
         self,

@@ -1,24 +1,18 @@
-"""Linear layers for much reading on a processor: their weights are laid out once for the products that follow.
-
-`F.linear` has MKL lay out a float32 weight anew for every product, and on AMD's processors MKL computes slower than
-oneDNN, which PyTorch brings along. The operators used here are those that PyTorch's own compiler gives linear layers to
-(`torch._inductor.fx_passes.mkldnn_fusion`); where a version of PyTorch lacks them, layers stay as they are.
-"""
+"""Linear layers for much reading on a processor: their weights are laid out once for the products that follow."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 
-Gelu = Literal["none", "tanh"]
-"""GELU as it is defined, or as GPT-2 approximates it by a tanh (Hendrycks and Gimpel 2016, arXiv:1606.08415)."""
+from tuwen.layers.linear import Linear
+from tuwen.layers.onednn import Gelu, computes, lay_out, precision, product
 
 ROWS = 128
-"""Weights are laid out for products with about so many rows; those with others are computed as well."""
+"""Weights are laid out for products with about so many rows."""
 
 MOST = 2**30
 """Larger models, in bytes, stay as they are: a copy of their weights may not fit into memory."""
@@ -38,15 +32,14 @@ class PackedLinear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None = None, gelu: Gelu | None = None) -> None:
         super().__init__()
         self.weight, self.bias = weight, bias  # as they were, for whoever asks for a size, a type or a device
-        self.dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
-        own = weight.detach().to(self.dtype).contiguous()
-        self.laid_out = torch.ops.mkldnn._reorder_linear_weight(own, ROWS)
+        self.dtype = precision(weight)
+        self.laid_out = lay_out(weight.detach().to(self.dtype), ROWS)
         self.added = None if bias is None else bias.detach().to(self.dtype)
-        self.after: tuple[str, list[float], str] = ("none", [], "") if gelu is None else ("gelu", [], gelu)
+        self.gelu = gelu
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., in]` → `[..., out]`."""
-        return torch.ops.mkldnn._linear_pointwise(x.to(self.dtype), self.laid_out, self.added, *self.after)
+        return product(x.to(self.dtype), self.laid_out, self.added, self.gelu)
 
 
 class PacksItself(nn.Module):
@@ -59,7 +52,7 @@ class PacksItself(nn.Module):
 
 M = TypeVar("M", bound=nn.Module)
 Kinds = Mapping[type[nn.Module], Callable[[Any], nn.Module]]
-LINEAR: Kinds = {nn.Linear: lambda layer: PackedLinear(layer.weight, layer.bias)}
+LINEAR: Kinds = dict.fromkeys((nn.Linear, Linear), lambda layer: PackedLinear(layer.weight, layer.bias))
 """What stands in the place of a layer of exactly this type. A subclass may do more: an adapter, say."""
 
 
@@ -72,7 +65,7 @@ def packed(module: M) -> M:
     weights = list(module.parameters())
     here = all(weight.device.type == "cpu" for weight in weights)
     size = sum(weight.numel() * weight.element_size() for weight in weights)
-    if not here or size > MOST or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    if not here or size > MOST or not all(computes(precision(weight)) for weight in weights):
         return module
     return part_packed(module)
 

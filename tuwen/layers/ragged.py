@@ -34,12 +34,14 @@ class Bucket:
 
     rows: how many. length: tokens laid for each. mask: bool `[n, l]`, True where there is a token; None where there is
     one everywhere. seen: bool, broadcastable to `[n, H, l, l]`, which tokens a token may read; None where all.
+    there: bool `[n, 1, 1, l]`, which the last one of its row may; None where all.
     """
 
     rows: int
     length: int
     mask: Tensor | None
     seen: Tensor | None
+    there: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,13 @@ class Ragged:
             places.append((numbers[:, None] * mask.shape[1] + column[:length]).flatten())
             real = None if lengths[first] == length else mask[numbers, :length]
             # A row without a token reads its first place all the same: a softmax over nothing is no number.
-            seen = None if real is None else (real | (column[:length] == 0))[:, None, None]
-            if causal:  # then padding, which comes behind, is not seen anyway
-                seen = mask.new_ones(length, length).tril()
-            buckets.append(Bucket(rows, length, real, seen))
+            there = None if real is None else (real | (column[:length] == 0))[:, None, None]
+            # Where a token reads only what came before it, padding, which comes behind, is not seen anyway.
+            seen = mask.new_ones(length, length).tril() if causal else there
+            buckets.append(Bucket(rows, length, real, seen, there))
             first += rows
         if not lengths:
-            places, buckets = [order], [Bucket(0, mask.shape[1], None, None)]
+            places, buckets = [order], [Bucket(0, mask.shape[1], None, None, None)]
         place = torch.cat(places)
         return cls(order, place, _filled(len(place)), mask, tuple(buckets))
 

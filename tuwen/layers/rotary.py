@@ -25,6 +25,11 @@ class Rotation:
         angles = positions[:, None, :, None] * BASE ** (-steps / width)
         return cls(angles.cos(), angles.sin())
 
+    def at(self, tokens: Tensor) -> Rotation:
+        """That of some tokens of each row alone, `[B, Q]`."""
+        places = tokens[:, None, :, None].expand(-1, -1, -1, self.cos.shape[-1])
+        return Rotation(self.cos.gather(2, places), self.sin.gather(2, places))
+
     def __call__(self, x: Tensor) -> Tensor:
         """`[B, H, L, d]` → the same: each pair (i, i + d/2) turned, so that products tell distances alone."""
         first, second = x.chunk(2, -1)

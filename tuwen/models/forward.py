@@ -23,6 +23,7 @@ from tuwen.models.interleave import Interleaved, interleave
 
 if TYPE_CHECKING:
     from tuwen.models.model import VisionLanguageModel
+    from tuwen.towers.text import TextTower
 
 T = TypeVar("T")
 
@@ -81,17 +82,29 @@ class Forward:
         """Features of a stream's texts: tokens `[R, L, D]`, pooled `[R, D]`."""
         return self._once(("text", stream), lambda: self.rewritten(stream, self.stream(stream).ids))
 
+    def text_pooled(self, stream: str) -> Tensor:
+        """`[R, D]`, one vector a text; where no part of the model reads their tokens, less is computed for them."""
+        if self.model.fusion is not None:
+            return self.text(stream).pooled
+        text = self.stream(stream)
+        return self._once(
+            ("text_pooled", stream), lambda: self._text_tower(stream).pooled(text.ids, text.attention_mask)
+        )
+
     def rewritten(self, stream: str, ids: Tensor) -> Features:
         """As `text`, but with other ids `[R, L]` in the places of the stream's (some hidden, say). Not remembered.
 
         Raises:
             RecipeError: the stream packs several texts into a row, which only a language model can tell apart.
         """
-        text = self.stream(stream)
-        encode = self.model.require("text_tower")
-        if (text.segments > 1).any():
+        return self._text_tower(stream)(ids, self.stream(stream).attention_mask)
+
+    def _text_tower(self, stream: str) -> TextTower:
+        """The model's, if it can read the stream."""
+        tower: TextTower = self.model.require("text_tower")
+        if (self.stream(stream).segments > 1).any():
             raise RecipeError(f"the stream {stream!r} packs texts for a language model; a text tower cannot read it.")
-        return encode(ids, text.attention_mask)
+        return tower
 
     @property
     def image_embedding(self) -> Tensor:
@@ -103,7 +116,7 @@ class Forward:
         """`[R, E]` of unit length."""
         project = self.model.require("text_projection")
         return self._once(
-            ("text_embedding", stream), lambda: F.normalize(precise(project(self.text(stream).pooled)), dim=-1)
+            ("text_embedding", stream), lambda: F.normalize(precise(project(self.text_pooled(stream))), dim=-1)
         )
 
     def similarity(self, stream: str) -> Tensor:
@@ -173,7 +186,7 @@ class Forward:
             raise RecipeError(f"model.heads.{head}: reads {reads!r}, and is asked about {asked}.")
         if stream is None:
             return classify(self.image_pooled)
-        return classify((self.text(stream) if reads == "text" else self.fused(stream)).pooled)
+        return classify(self.text_pooled(stream) if reads == "text" else self.fused(stream).pooled)
 
     def _predict(self, stream: str) -> Predictions:
         text = self.stream(stream)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tuwen.core.errors import RecipeError
 from tuwen.core.features import Features
 from tuwen.language import LanguageModel
-from tuwen.layers.pooling import AttentionPool
+from tuwen.layers.attention_pool import AttentionPool
 from tuwen.models.config import PrefixConfig
 from tuwen.towers.image import ImageTower
 

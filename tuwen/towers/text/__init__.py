@@ -33,3 +33,7 @@ class TextTower(nn.Module):
 
         What stands in padded places never changes a result.
         """
+
+    def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """As `forward`, for the vector of the whole alone, `[B, D]`; a tower may leave out what only tokens need."""
+        return self(ids, mask).pooled

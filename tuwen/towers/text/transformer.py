@@ -50,12 +50,28 @@ class TextTransformer(TextTower):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Features:
         layout = Ragged.of(mask, self.width, self.causal)
-        places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-        tokens = self.token(layout.lay(ids)) + F.embedding(layout.lay(places), self.position[0])
+        tokens = self._enter(ids, layout)
         for block in self.blocks:
             tokens = block(tokens, layout)
         tokens = self.norm(tokens)
         return Features(layout.spread(tokens), layout.pool(tokens, self.pool), mask)
+
+    def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Behind its attention, the last block works on the last tokens alone, where they speak for the text."""
+        if self.pool is not last_pool:
+            return super().pooled(ids, mask)
+        layout = Ragged.of(mask, self.width, self.causal)
+        tokens = self._enter(ids, layout)
+        *blocks, last = self.blocks
+        for block in blocks:
+            tokens = block(tokens, layout)
+        assert isinstance(last, Block)
+        return self.norm(last.ends(tokens, layout))
+
+    def _enter(self, ids: Tensor, layout: Ragged) -> Tensor:
+        """What the blocks read, `[1, T, D]`."""
+        places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+        return self.token(layout.lay(ids)) + F.embedding(layout.lay(places), self.position[0])
 
 
 def build(config: Config, context: TextContext) -> TextTransformer:
