@@ -258,7 +258,11 @@ class CrossAttention(nn.Module):
 
 def pick(tokens: Tensor, asking: Tensor) -> Tensor:
     """Some tokens of each row. `[..., N, D]` and int64 `[..., Q]` → `[..., Q, D]`."""
-    return tokens.gather(-2, asking.unsqueeze(-1).expand(*asking.shape, tokens.shape[-1]))
+    before = asking.shape[:-1]
+    starts = torch.arange(before.numel(), device=tokens.device).view(before) * tokens.shape[-2]
+    # Whole rows: the gradient of `gather` goes number by number.
+    found = tokens.flatten(0, -2).index_select(0, (starts.unsqueeze(-1) + asking).flatten())
+    return found.view(*asking.shape, tokens.shape[-1])
 
 
 @contextmanager

@@ -8,6 +8,7 @@ Of W processes each holds 16 / W bytes a weight between steps and 8 more in a st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -48,11 +49,11 @@ def alike(parameters: Sequence[nn.Parameter]) -> list[list[int]]:
 
 
 def clip(parameters: Sequence[nn.Parameter], longest: float) -> Tensor:
-    """Shorten the gradient of all parameters together to `longest`. Returns how long it was."""
+    """Shorten the gradient of all parameters together to `longest`, which may be infinite. Returns how long it was."""
     kinds = [[parameters[place] for place in kind] for kind in alike(parameters)]
     norms = [whole(get_total_norm([p.grad for p in kind if p.grad is not None])) for kind in kinds]
     norm = norms[0] if len(norms) == 1 else torch.stack(norms).norm()
-    for kind in kinds:
+    for kind in kinds if longest < math.inf else ():
         clip_grads_with_norm_(kind, longest, norm)
     return norm
 
