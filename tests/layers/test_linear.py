@@ -9,13 +9,16 @@ from torch import Tensor, nn
 
 from tuwen.layers import linear as linear_module
 from tuwen.layers.linear import Linear, linear, outputs
+from tuwen.layers.onednn import computes
 
 FEW = {torch.float32: 1, torch.bfloat16: 1}
 
 
-@pytest.fixture(autouse=True)
-def _every_product_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=[False, True])
+def _every_product_is_large(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Whatever processor this is: with and without convolutions."""
     monkeypatch.setattr(linear_module, "MANY", FEW)
+    monkeypatch.setattr(linear_module, "has_matrix_units", lambda: request.param)
 
 
 def gradients(found: Tensor, *of: Tensor) -> list[Tensor]:
@@ -32,7 +35,7 @@ def test_it_computes_the_same(shape: tuple[int, ...], out: int, bias: bool) -> N
     layer, x = Linear(16, out, bias=bias), torch.randn(shape, requires_grad=True)
     given = [x, *layer.parameters()]
     found, wanted = layer(x), F.linear(x, layer.weight, layer.bias)
-    assert "_Product" in type(found.grad_fn).__name__
+    assert ("_Product" in type(found.grad_fn).__name__) == computes(torch.float32)
     torch.testing.assert_close(found, wanted)
     torch.testing.assert_close(gradients(found, *given), gradients(wanted, *given))
 

@@ -9,14 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from tuwen.layers.onednn import computes, lay_out, precision, product
+from tuwen.layers.onednn import computes, has_matrix_units, lay_out, precision, product
 
 MANY = {torch.float32: 2048, torch.bfloat16: 8192}
 """From so many rows on, laying out the weight for one product costs less than it saves."""
 
 
 NARROW = 384
-"""Layers with at most so many inputs, and more outputs, have the gradients of their weights from a convolution."""
+"""Layers with at most so many inputs, and more outputs, have the gradients of their weights from a convolution, on a
+processor without matrix units: how it is with them was not measured."""
 
 
 class Linear(nn.Linear):
@@ -80,8 +81,10 @@ class _Product(torch.autograd.Function):
 
 def _narrow(x: Tensor, weight: Tensor) -> bool:
     """Whether a convolution finds the gradients of such a layer faster (measured: up to 1.3 times, else 0.9)."""
+    if x.dtype != torch.bfloat16 or has_matrix_units():
+        return False
     equal_rows = x.dim() == 3 and len(x) > 1  # where lengths vary, each new one would have a kernel made
-    return x.dtype == torch.bfloat16 and equal_rows and weight.shape[1] <= NARROW and len(weight) > weight.shape[1]
+    return equal_rows and weight.shape[1] <= NARROW and len(weight) > weight.shape[1]
 
 
 def _by_convolution(x: Tensor, weight: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:

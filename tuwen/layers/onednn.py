@@ -21,12 +21,20 @@ Gelu = Literal["none", "tanh"]
 
 
 def computes(kind: torch.dtype) -> bool:
-    """Whether it computes products in this precision on this machine."""
+    """Whether it computes products in this precision on this machine; it was measured on those with AVX."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
-    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise") or not torch.backends.cpu.get_cpu_capability().startswith(
+        "AVX"
+    ):
         return False
     return kind == torch.float32 or (kind == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
+
+
+def has_matrix_units() -> bool:
+    """Whether the processor has some for bf16 (AMX); also where PyTorch cannot tell."""
+    told = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(told.get("amx_bf16", True))
 
 
 def lay_out(weight: Tensor, rows: int) -> Tensor:
