@@ -77,9 +77,10 @@ def test_a_gradient_that_is_one_number_everywhere() -> None:
     assert layer.bias.grad.tolist() == [6.0] * 12
 
 
-def test_some_outputs_alone() -> None:
+@pytest.mark.parametrize("bias", [True, False])
+def test_some_outputs_alone(bias: bool) -> None:
     torch.manual_seed(0)
-    layer, x = Linear(16, 48), torch.randn(3, 5, 16)
+    layer, x = Linear(16, 48, bias=bias), torch.randn(3, 5, 16)
     torch.testing.assert_close(outputs(layer, x, 16, 32), layer(x)[..., 16:32])
     other = nn.Sequential(layer)
     torch.testing.assert_close(outputs(other, x, 16, 32), layer(x)[..., 16:32])

@@ -14,7 +14,6 @@ from tuwen.layers.onednn import computes, has_matrix_units, lay_out, precision, 
 MANY = {torch.float32: 2048, torch.bfloat16: 8192}
 """From so many rows on, laying out the weight for one product costs less than it saves."""
 
-
 NARROW = 384
 """Layers with at most so many inputs, and more outputs, have the gradients of their weights from a convolution, on a
 processor without matrix units: how it is with them was not measured."""
@@ -44,7 +43,8 @@ def outputs(layer: nn.Module, x: Tensor, first: int, last: int) -> Tensor:
     if type(layer) is not Linear:  # an adapter sits on it, or its weight is laid out or in few bits
         found: Tensor = layer(x)[..., first:last]
         return found
-    return linear(x, layer.weight[first:last], layer.bias[first:last])
+    bias = None if layer.bias is None else layer.bias[first:last]
+    return linear(x, layer.weight[first:last], bias)
 
 
 class _Product(torch.autograd.Function):

@@ -24,9 +24,8 @@ def computes(kind: torch.dtype) -> bool:
     """Whether it computes products in this precision on this machine; it was measured on those with AVX."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
-    if not hasattr(torch.ops.mkldnn, "_linear_pointwise") or not torch.backends.cpu.get_cpu_capability().startswith(
-        "AVX"
-    ):
+    with_avx = torch.backends.cpu.get_cpu_capability().startswith("AVX")
+    if not with_avx or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     return kind == torch.float32 or (kind == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
 

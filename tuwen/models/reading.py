@@ -39,7 +39,7 @@ class Desk:
             self.language = packed(self.language)
         self._passes += passes
 
-    def lay_out(self, layers: Sequence[KeyValues], rows: int, tokens: int) -> list[KeyValues]:
+    def make_room(self, layers: Sequence[KeyValues], rows: int, tokens: int) -> list[KeyValues]:
         """Memory for so many rows and tokens, for each of the layers that some rows of them were read by."""
         left, self.rooms = self.rooms or [None] * len(layers), []
         return [KeyValues.for_rows(layer, rows, tokens, room) for layer, room in zip(layers, left, strict=True)]
@@ -77,7 +77,7 @@ class Reader:
         for part in parts:
             last, past = self._begin([prompts[row].to(device) for row in part])
             lasts.append(last)
-            self.past = self.past or desk.lay_out(past, len(prompts), longest)
+            self.past = self.past or desk.make_room(past, len(prompts), longest)
             for layer, read in zip(self.past, past, strict=True):
                 layer.put(torch.tensor(part, device=device), read)
         self.last = torch.cat(lasts)[torch.tensor(list(chain(*parts)), device=device).argsort()]
