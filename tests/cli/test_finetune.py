@@ -66,6 +66,7 @@ def test_adapters_learn_in_place_of_the_towers(tuwen: Run, tiny_run: Path, tmp_p
     run = tmp_path / "fine"
     said = tuwen("finetune", tiny_run, "--task", "retrieve", "--lora", "2", "--out", run, *SCENES)
     assert said.status == 0, said.line
+    assert "no adapters for image, which stays as it is: no linear layer there can have one" in said.out
     assert weights(run).keys() <= weights(tiny_run).keys(), "what adapters learned is part of the weights"
     parts = {name.partition(".")[0] for name in changed(tiny_run, run)}
     assert "text_tower" in parts

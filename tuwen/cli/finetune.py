@@ -70,6 +70,9 @@ def command(
         spec = spec_of(data or [], captions) if data or captions else None
         parts = only or ()
         resolved = finetune_recipe(run, task.value, data=spec, only=parts, lora=lora, guard=guard, sets=sets or ())
+        if lora and resolved.recipe.model.freeze:
+            still = ", ".join(resolved.recipe.model.freeze)
+            typer.echo(f"no adapters for {still}, which stays as it is: no linear layer there can have one")
     if guard and resolved.recipe.guard is None:
         typer.echo("no guard: the model was trained neither for retrieval nor for classification by texts")
     run_recipe(resolved, folder, resume)
