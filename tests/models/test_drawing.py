@@ -8,7 +8,7 @@ import torch
 from tests.models.speaking import EOS, a_language_model, embedded, ids, scores
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import validate
-from tuwen.models.generate import Decoding, generate, generate_batches, nucleus
+from tuwen.models.generate import Decoding, _Chooser, generate, generate_batches, nucleus
 
 
 def test_one_share_of_the_nucleus_by_hand() -> None:
@@ -53,6 +53,16 @@ def test_a_row_draws_by_its_number_among_all_that_are_asked() -> None:
         assert [text for part in parts for text in ids(part)] == whole
         drawn += whole
     assert len(set(map(tuple, drawn))) == 5 * 6
+
+
+def test_no_seed_and_row_draw_what_another_seed_and_row_do() -> None:
+    """Large numbers of the one are not taken for small ones of the other."""
+    even = torch.zeros(1, 1000)
+    drawn = set()
+    for seed, row in ((0, 0), (1, 0), (0, 1), (0, 2**20), (2**20, 0), (2**32, 0)):
+        choose = _Chooser(Decoding(max_new_tokens=8, top_p=1.0, seed=seed), [row])
+        drawn.add(tuple(int(choose(even, [0])) for _ in range(8)))
+    assert len(drawn) == 6
 
 
 @pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -45,9 +46,9 @@ class PackedLinear(nn.Module):
 class PacksItself(nn.Module):
     """A module whose parts work together in another way when they are packed."""
 
+    @abstractmethod
     def packed(self) -> nn.Module:
         """As the function `packed`."""
-        raise NotImplementedError
 
 
 M = TypeVar("M", bound=nn.Module)

@@ -53,8 +53,9 @@ def clip(parameters: Sequence[nn.Parameter], longest: float) -> Tensor:
     kinds = [[parameters[place] for place in kind] for kind in alike(parameters)]
     norms = [whole(get_total_norm([p.grad for p in kind if p.grad is not None])) for kind in kinds]
     norm = norms[0] if len(norms) == 1 else torch.stack(norms).norm()
-    for kind in kinds if longest < math.inf else ():
-        clip_grads_with_norm_(kind, longest, norm)
+    if longest < math.inf:
+        for kind in kinds:
+            clip_grads_with_norm_(kind, longest, norm)
     return norm
 
 
