@@ -1,12 +1,15 @@
-"""Attention against a float64 loop over queries and keys; the cache and shared contexts against doing all anew."""
+"""Attention against a float64 loop over queries and keys; its shorter ways against doing all anew."""
 
 import math
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from tuwen.layers.attention import ROOM, CrossAttention, KeyValues, SelfAttention, attention
+from tuwen.layers.attention import CrossAttention, SelfAttention, attention, attention_by
+from tuwen.layers.linear import Linear
+from tuwen.layers.rotary import Rotation
 
 ROWS, HEADS, QUERIES, KEYS, WIDTH = 2, 3, 4, 5, 6
 
@@ -121,6 +124,71 @@ def test_several_texts_that_share_a_picture_read_what_each_would_read_alone(each
     torch.testing.assert_close(shared, torch.cat(alone))
 
 
+FEW, MANY = (1, 9), (7, 2)
+"""Queries and keys: with a head of two numbers and tokens of six, the first go without keys, and the second do not."""
+
+
+@pytest.mark.parametrize("shape", [FEW, MANY])
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+def test_attention_without_keys_and_values_is_attention_with_them(
+    shape: tuple[int, int], biased: bool, masked: bool
+) -> None:
+    torch.manual_seed(0)
+    asked, length = shape
+    layer = Linear(6, 1 + 2 * 4, bias=biased).double()
+    query = torch.randn(3, 2, asked, 2, dtype=torch.float64, requires_grad=True)
+    tokens = torch.randn(3, length, 6, dtype=torch.float64, requires_grad=True)
+    mask = torch.rand(3, 1, asked, length) < 0.5 if masked else None
+    if mask is not None:
+        mask[..., 0] = True
+    weights = torch.randn(3, asked, 4, dtype=torch.float64)
+    leaves = [query, tokens, *layer.parameters()]
+
+    key, value = layer(tokens)[..., 1:].view(3, length, 2, 2, 2).permute(2, 0, 3, 1, 4)
+    seen = None if mask is None else mask.expand(3, 2, asked, length)
+    wanted = by_hand(query, key, value, seen).transpose(1, 2).flatten(2)
+    found = attention_by(layer, 1, query, tokens, mask)
+
+    torch.testing.assert_close(found, wanted)
+    for one, other in zip(*(torch.autograd.grad((x * weights).sum(), leaves) for x in (found, wanted)), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("shape", "less"), [(FEW, True), (MANY, False)])
+def test_keys_and_values_are_left_out_where_that_is_less_to_do(shape: tuple[int, int], less: bool) -> None:
+    asked, length = shape
+    layer, query, tokens = Linear(6, 8), torch.randn(3, 2, asked, 2), torch.randn(3, length, 6)
+    with FlopCounterMode(display=False) as counted:
+        attention_by(layer, 0, query, tokens)
+    with_both = 2 * 3 * length * (6 * 8 + 2 * asked * 4)
+    assert (counted.get_total_flops() < with_both) == less
+
+
+@pytest.mark.parametrize("layer", [torch.nn.Sequential(Linear(8, 24)), Linear(8, 24)], ids=["adapted", "plain"])
+def test_some_tokens_ask_as_if_all_did(layer: torch.nn.Module) -> None:
+    """Also where the layer is more than its weights, and where positions are told by rotation."""
+    torch.manual_seed(0)
+    module = SelfAttention(8, heads=2)
+    module.qkv = layer  # type: ignore[assignment]
+    x, asking = torch.randn(2, 9, 8), torch.tensor([[8, 0], [3, 3]])
+    causal = torch.ones(2, 1, 9, 9, dtype=torch.bool).tril()
+    turned = Rotation.of(torch.arange(9.0).expand(2, 9), 4)
+    rows = torch.arange(2)[:, None]
+    for mask, rotation in ((None, None), (causal, None), (causal, turned)):
+        wanted = module(x, mask, None, rotation)[0][rows, asking]
+        torch.testing.assert_close(module.asked(x, asking, mask, rotation), wanted)
+
+
+@pytest.mark.parametrize("asked", [1, 5])
+def test_a_context_that_few_read_is_read_as_any_other(asked: int) -> None:
+    torch.manual_seed(0)
+    module = CrossAttention(8, heads=2, context_width=6)
+    x, context, mask = torch.randn(2, asked, 8), torch.randn(2, 9, 6), torch.rand(2, 9) < 0.7
+    mask[:, 0] = True
+    torch.testing.assert_close(module.by_few(x, context, mask), module(x, module.project(context), mask))
+
+
 def test_cross_attention_reads_no_key_that_is_masked() -> None:
     torch.manual_seed(0)
     module = CrossAttention(8, heads=2, context_width=5)
@@ -128,74 +196,3 @@ def test_cross_attention_reads_no_key_that_is_masked() -> None:
     mask = torch.tensor([[True, True, False, False]])
     masked = module(text, module.project(picture), mask)
     torch.testing.assert_close(masked, module(text, module.project(picture[:, :2])))
-
-
-def test_key_values_are_extended_and_selected_row_by_row() -> None:
-    past = KeyValues(torch.arange(6.0).view(3, 1, 2, 1), -torch.arange(6.0).view(3, 1, 2, 1))
-    longer = past.extend(torch.full((3, 1, 1, 1), 9.0), torch.full((3, 1, 1, 1), -9.0))
-    assert longer.key[1].flatten().tolist() == [2, 3, 9]
-    chosen = longer.select(torch.tensor([2, 0]))
-    assert chosen.key[:, 0, :, 0].tolist() == [[4, 5, 9], [0, 1, 9]]
-    assert chosen.value[:, 0, :, 0].tolist() == [[-4, -5, -9], [0, -1, -9]]
-
-
-def numbered(rows: int, tokens: int, first: float = 0.0) -> KeyValues:
-    """Key and value `[rows, 1, tokens, 1]` that tell rows and tokens apart; values are negative."""
-    key = first + 100 * torch.arange(float(rows)).view(-1, 1, 1, 1) + torch.arange(float(tokens)).view(1, 1, -1, 1)
-    return KeyValues(key, -key)
-
-
-def test_reading_on_writes_into_the_room_behind_and_moves_nothing() -> None:
-    past = numbered(2, 3).extend(*_new(2, 7.0))
-    longer = past.extend(*_new(2, 8.0))
-    assert longer.key.data_ptr() == past.key.data_ptr()
-    assert longer.key[1].flatten().tolist() == [100, 101, 102, 7, 8]
-    assert past.key[1].flatten().tolist() == [100, 101, 102, 7]
-
-
-def test_two_ways_of_reading_on_do_not_write_over_each_other() -> None:
-    past = numbered(1, 2).extend(*_new(1, 7.0))
-    one, other = past.extend(*_new(1, 8.0)), past.extend(*_new(1, 9.0))
-    assert one.key.flatten().tolist() == [0, 1, 7, 8]
-    assert other.key.flatten().tolist() == [0, 1, 7, 9]
-    assert other.value.flatten().tolist() == [0, -1, -7, -9]
-
-
-def test_reading_on_far_beyond_the_room() -> None:
-    past = numbered(2, 1)
-    for number in range(1, 3 * ROOM):
-        past = past.extend(*_new(2, float(number)))
-    assert past.key[0].flatten().tolist() == list(range(3 * ROOM))
-
-
-def test_gradients_flow_through_what_was_read_before() -> None:
-    key = torch.ones(1, 1, 1, 1, requires_grad=True)
-    past = KeyValues(key, key)
-    for _ in range(3):
-        past = past.extend(2 * key, key)
-    past.key.pow(2).sum().backward()
-    assert key.grad is not None
-    assert float(key.grad) == 2 + 3 * 8
-
-
-def test_rows_that_stay_take_the_places_of_those_that_left() -> None:
-    past = numbered(5, 2).extend(*_new(5, 7.0))
-    kept = past.keep(torch.tensor([0, 4, 2]))
-    assert kept.key[:, 0].flatten(1).tolist() == [[0, 1, 7], [400, 401, 7], [200, 201, 7]]
-    assert kept.key.data_ptr() == past.key.data_ptr()
-    longer = kept.extend(*_new(3, 9.0))
-    assert longer.value[:, 0].flatten(1).tolist() == [[0, -1, -7, -9], [-400, -401, -7, -9], [-200, -201, -7, -9]]
-    assert longer.key.data_ptr() == past.key.data_ptr()
-
-
-def test_rows_read_in_parts_stand_where_they_belong() -> None:
-    """Behind a shorter part there is nothing, and what comes next stands behind the longest."""
-    both = KeyValues.for_rows(numbered(1, 2), rows=3, tokens=3)
-    both.put(torch.tensor([1]), numbered(1, 2, first=1.0))
-    both.put(torch.tensor([2, 0]), numbered(2, 3))
-    assert both.key[:, 0].flatten(1).tolist() == [[100, 101, 102], [1, 2, 0], [0, 1, 2]]
-    assert both.extend(*_new(3, 9.0)).key[:, 0, -1, 0].tolist() == [9, 9, 9]
-
-
-def _new(rows: int, value: float) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.full((rows, 1, 1, 1), value), torch.full((rows, 1, 1, 1), -value)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tuwen.layers.attention import KeyValues, pick
+from tuwen.layers.attention import pick
+from tuwen.layers.key_values import KeyValues
 
 PREFIX = -1
 """The segment of a picture's prefix, which every text of the row may see."""

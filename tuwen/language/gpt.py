@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
 from tuwen.language import LanguageContext, LanguageModel
-from tuwen.layers.attention import KeyValues
 from tuwen.layers.blocks import Block
 from tuwen.layers.init import initialise
+from tuwen.layers.key_values import KeyValues
 from tuwen.layers.local import Local
 from tuwen.layers.onednn import Gelu
 from tuwen.layers.packed import PackedLinear, PacksItself, with_parts_packed

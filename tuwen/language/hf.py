@@ -12,8 +12,8 @@ from torch import Tensor
 
 from tuwen.core.errors import CheckpointError
 from tuwen.language import LanguageContext, LanguageModel, causal_mask, positions_in
-from tuwen.layers.attention import KeyValues
 from tuwen.layers.int8 import quantise
+from tuwen.layers.key_values import KeyValues
 from tuwen.layers.packed import LINEAR, PackedLinear, PacksItself, with_parts_packed
 from tuwen.layers.pretrained import PretrainedConfig, check_weights, load_model, random_model, read_architecture
 from tuwen.prep.pretrained import Brought

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, einsum, nn
 
 from tuwen.core.precision import precise
+from tuwen.layers.key_values import KeyValues
 from tuwen.layers.linear import Linear, outputs
 from tuwen.layers.pooling import last_pool
 from tuwen.layers.ragged import Bucket, Groups, Ragged
@@ -23,6 +23,9 @@ from tuwen.layers.rotary import Rotation
 SHORT = 64
 """On a CPU, buckets of rows of up to so many tokens are attended to in float32. Hardly two of them are of one size, and
 for each new size a bf16 product has a kernel made, which takes longer than all of its work."""
+
+LESS = 0.5
+"""Keys and values are left out where it takes at most so many of the operations: small products are slower ones."""
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -47,98 +50,44 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = N
     return scores.softmax(-1).to(value.dtype) @ value
 
 
-ROOM = 32
-"""Memory is taken for so many tokens more than there are, so that reading on copies nothing most of the time."""
+def attention_by(layer: nn.Module, first: int, query: Tensor, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Attention to tokens whose keys, and behind them values, a linear layer gives in its outputs from `first` on.
 
+    Where few ask, neither is computed: `q·(K x + c) = (Kᵀ q)·x + q·c`, of which softmax does not see the last, for it
+    is the same for all x; and `Σ p (V x + b) = V (Σ p x) + b` (DeepSeek-V2, arXiv:2405.04434, section 2.1.2).
 
-@dataclass(slots=True)
-class Room:
-    """Memory `[B, H, C, d]` for keys and for values, of which the first `filled` of C tokens are written."""
+    Args:
+        layer: C numbers → H d for keys and H d for values, and others that are not used.
+        first: the first output for keys.
+        query: `[B, H, Q, d]`.
+        tokens: `[B, M, C]`.
+        mask: as in `attention`.
 
-    key: Tensor
-    value: Tensor
-    filled: int = 0
-
-    @classmethod
-    def like(cls, key: Tensor, value: Tensor, rows: int, tokens: int) -> Room:
-        """Room for so many rows and tokens of such keys and values, not yet written."""
-        first, second = (each.new_empty(rows, each.shape[1], tokens, each.shape[3]) for each in (key, value))
-        return cls(first, second)
-
-    def holds(self, key: Tensor, value: Tensor, rows: int, tokens: int) -> bool:
-        """Whether it could be used in the place of `like`."""
-        return all(
-            has.dtype == wants.dtype
-            and has.device == wants.device
-            and has.shape[1::2] == wants.shape[1::2]
-            and len(has) >= rows
-            and has.shape[2] >= tokens
-            for has, wants in ((self.key, key), (self.value, value))
-        )
-
-
-@dataclass(slots=True)
-class KeyValues:
-    """The keys and values of the tokens that a layer has already read, `[B, H, M, d]` each; a decoder's memory.
-
-    They may lie in a room with space behind them, which is written by who reads on first.
+    Returns:
+        `[B, Q, H d]`.
     """
+    _, heads, asked, each = query.shape
+    length, context = tokens.shape[1:]
+    last = first + 2 * heads * each
+    costs = asked * (each * context + length * (context - each)), length * context * each
+    if type(layer) is not Linear or costs[0] > LESS * costs[1]:
+        key, value = _split(outputs(layer, tokens, first, last), 2, heads)
+        return _joined(attention(query, key, value, mask))
+    key, value = layer.weight[first:last].view(2, heads, each, context)
+    mixed = _by_weights(query, tokens, key, value, mask)
+    return mixed if layer.bias is None else mixed + layer.bias[(first + last) // 2 : last].to(mixed.dtype)
 
-    key: Tensor
-    value: Tensor
-    room: Room | None = None
 
-    @classmethod
-    def for_rows(cls, like: KeyValues, rows: int, tokens: int, left: Room | None = None) -> KeyValues:
-        """Memory for so many rows of so many tokens each, which are to be `put` there.
-
-        left: a room that is used no more, and is taken if it is large enough: pages new from the system cost time.
-        """
-        size = rows, tokens + ROOM
-        again = left is not None and left.holds(like.key, like.value, *size)
-        room = left if again and left is not None else Room.like(like.key, like.value, *size)
-        room.filled = tokens
-        return cls._in(room, rows)
-
-    def put(self, rows: Tensor, read: KeyValues) -> None:
-        """Write what some rows `[K]` have read into their places; it may be shorter than the others."""
-        length = read.key.shape[2]
-        for to, what in ((self.key, read.key), (self.value, read.value)):
-            to[:, :, :length].index_copy_(0, rows, what)
-            if length < to.shape[2]:  # no one sees what is behind a short row, but 0 times infinity is no 0
-                to[rows, :, length:] = 0
-
-    def extend(self, key: Tensor, value: Tensor) -> KeyValues:
-        """With further tokens behind."""
-        if key.requires_grad:  # a backward pass needs what was read to stay as it was
-            return KeyValues(torch.cat([self.key, key], 2), torch.cat([self.value, value], 2))
-        rows, before = len(self.key), self.key.shape[2]
-        after = before + key.shape[2]
-        room = self.room
-        if room is None or room.filled != before or room.key.shape[2] < after:
-            room = Room.like(self.key, self.value, rows, after + ROOM)
-            room.key[:, :, :before], room.value[:, :, :before] = self.key, self.value
-        room.key[:rows, :, before:after], room.value[:rows, :, before:after] = key, value
-        room.filled = after
-        return self._in(room, rows)
-
-    def select(self, rows: Tensor) -> KeyValues:
-        """Some of the rows, in a new order (for beams)."""
-        return KeyValues(self.key[rows], self.value[rows])
-
-    def keep(self, rows: Tensor) -> KeyValues:
-        """The first K rows, into the places of some of which others have moved: in place, so that little is copied.
-
-        rows: `[K]`, which row stands in each place from now on. What has moved must come from behind them.
-        """
-        count = len(rows)
-        moved = (rows != torch.arange(count, device=rows.device)).nonzero()[:, 0]
-        self.key[moved], self.value[moved] = self.key[rows[moved]], self.value[rows[moved]]
-        return KeyValues(self.key[:count], self.value[:count], self.room)
-
-    @classmethod
-    def _in(cls, room: Room, rows: int) -> KeyValues:
-        return cls(room.key[:rows, :, : room.filled], room.value[:rows, :, : room.filled], room)
+def _by_weights(query: Tensor, tokens: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """key, value: `[H, d, C]`, what makes them of tokens; the rest as in `attention_by`."""
+    rows, heads, asked, each = query.shape
+    reading = einsum("bhqd,hdc->bhqc", query * each**-0.5, key).flatten(1, 2)
+    # The product has the tokens first: their gradients then lie as those of the other product.
+    scores = (tokens @ reading.transpose(1, 2)).transpose(1, 2).view(rows, heads, asked, tokens.shape[1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    seen = einsum("bhqm,bmc->bhqc", scores.softmax(-1).to(tokens.dtype), tokens)
+    return einsum("bhqc,hdc->bqhd", seen, value).flatten(2)
 
 
 class SelfAttention(nn.Module):
@@ -173,10 +122,18 @@ class SelfAttention(nn.Module):
         query, key, value = _heads(self.qkv(x), self.heads) if asking is None else self._asked(x, asking)
         if rotation is not None:
             query, key = (rotation if asking is None else rotation.at(asking))(query), rotation(key)
-        if asking is not None and mask is not None:
-            mask = pick(mask, asking.unsqueeze(1).expand(-1, mask.shape[1], -1))
+        if asking is not None:
+            mask = _of_asking(mask, asking)
         now = KeyValues(key, value) if past is None else past.extend(key, value)
         return self.out(_joined(attention(query, now.key, now.value, mask))), now
+
+    def asked(self, x: Tensor, asking: Tensor, mask: Tensor | None = None, rotation: Rotation | None = None) -> Tensor:
+        """As `forward` with `asking`, where nobody reads on. `[B, N, D]` → `[B, Q, D]`."""
+        if rotation is not None:
+            return self(x, mask, None, rotation, asking)[0]
+        width = x.shape[-1]
+        (query,) = _split(outputs(self.qkv, pick(x, asking), 0, width), 1, self.heads)
+        return self.out(attention_by(self.qkv, width, query, x, _of_asking(mask, asking)))
 
     def ragged(self, x: Tensor, layout: Ragged) -> Tensor:
         """Let every token read those of its row. `[1, T, D]` → `[1, T, D]`."""
@@ -249,6 +206,11 @@ class CrossAttention(nn.Module):
         """Let the tokens of each group read its context. `[1, T, D]` → `[1, T, D]`; mask as in `forward`."""
         return self.out(groups.within(self.query(x), partial(self._read, context=context, mask=mask)))
 
+    def by_few(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        """As `forward`, where few read a context that nobody else does. `[B, N, D]` and `[B, M, C]` → `[B, N, D]`."""
+        (query,) = _split(self.query(x), 1, self.heads)
+        return self.out(attention_by(self.key_value, 0, query, context, None if mask is None else mask[:, None, None]))
+
     def _read(self, query: Tensor, context: KeyValues, mask: Tensor | None) -> Tensor:
         """`[P, N, D]` → the same, each row of queries from its row of the context."""
         rows, length, width = query.shape
@@ -273,6 +235,11 @@ def _exact_where_short(x: Tensor, bucket: Bucket) -> Iterator[Callable[[Tensor],
         return
     with torch.autocast("cpu", enabled=False):
         yield precise
+
+
+def _of_asking(mask: Tensor | None, asking: Tensor) -> Tensor | None:
+    """What some tokens see, `[B, 1 or H, Q, M]`."""
+    return None if mask is None else pick(mask, asking.unsqueeze(1).expand(-1, mask.shape[1], -1))
 
 
 def _heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:

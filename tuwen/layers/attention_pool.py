@@ -20,4 +20,4 @@ class AttentionPool(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """`[B, N, C]` and bool `[B, N]` → `[B, queries, D]`."""
         queries = self.queries.expand(len(tokens), -1, -1)
-        return self.attention(queries, self.attention.project(self.norm(tokens)), mask)
+        return self.attention.by_few(queries, self.norm(tokens), mask)

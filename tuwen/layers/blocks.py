@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tuwen.layers.attention import CrossAttention, KeyValues, SelfAttention, pick
+from tuwen.layers.attention import CrossAttention, SelfAttention, pick
+from tuwen.layers.key_values import KeyValues
 from tuwen.layers.linear import Linear
 from tuwen.layers.onednn import Gelu
 from tuwen.layers.packed import LINEAR, PackedLinear, PacksItself, part_packed, with_parts_packed
@@ -69,7 +70,10 @@ class Block(nn.Module):
         if isinstance(mask, Ragged):
             x = x + self.attention.ragged(self.attention_norm(x), mask)
             return x + self.mlp(self.mlp_norm(x))
-        return self.step(x, mask, None, rotation, asking)[0]
+        if asking is None:
+            return self.step(x, mask, None, rotation)[0]
+        x = pick(x, asking) + self.attention.asked(self.attention_norm(x), asking, mask, rotation)
+        return x + self.mlp(self.mlp_norm(x))
 
     def ends(self, x: Tensor, layout: Ragged) -> Tensor:
         """As `forward` with a layout, for the last token of each row alone. `[1, T, D]` → `[R, D]`."""

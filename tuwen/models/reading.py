@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tuwen.core.errors import DataError
 from tuwen.language import LanguageModel, causal_mask
-from tuwen.layers.attention import KeyValues, Room
+from tuwen.layers.key_values import KeyValues, Room
 from tuwen.layers.packed import packed
 
 AT_ONCE = {"cpu": 1024}

@@ -40,8 +40,9 @@ TOWERS = {
 }
 """Parts of a model by the name of their attribute; attention within them is counted apart."""
 
-WAYS = ("forward", "pooled", "ragged")
-"""What a part is asked to work by: usually; for pictures as a whole; for texts without padding."""
+WAYS = ("forward", "pooled", "asked", "by_few", "ragged", "ends")
+"""What a part is asked to work by: usually; for a picture or text as a whole; for some tokens, or queries; for texts
+without padding; for their last tokens."""
 
 ADVICE = {
     WAITING: "Training waits for its data: give it more processes (train.workers), smaller pictures (image.size), "

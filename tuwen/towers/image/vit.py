@@ -70,16 +70,15 @@ class ViT(ImageTower):
         return Features(tokens, self.pool(tokens), intermediates=intermediates)
 
     def pooled(self, pixels: Tensor) -> Tensor:
-        """Behind its attention, the last block works on the class token alone, where there is one."""
+        """The last block works for the class token alone, where there is one."""
         if self.class_token is None:
             return super().pooled(pixels)
         tokens = self._patches(pixels)
         *blocks, last = self.blocks
         for block in blocks:
             tokens = block(tokens)
-        assert isinstance(last, Block)
         first = torch.zeros(len(tokens), 1, dtype=torch.int64, device=tokens.device)
-        return self.norm(last.step(tokens, None, None, asking=first)[0][:, 0])
+        return self.norm(last(tokens, asking=first)[:, 0])
 
     def _patches(self, pixels: Tensor) -> Tensor:
         """What the blocks read, `[B, N, D]`; the class token stands first."""
