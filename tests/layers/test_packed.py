@@ -8,6 +8,7 @@ from torch import nn
 
 from tuwen.language import LanguageContext
 from tuwen.language.gpt import Config, build
+from tuwen.layers.attention import SelfAttention
 from tuwen.layers.blocks import MLP
 from tuwen.layers.onednn import Gelu, computes
 from tuwen.layers.packed import PackedLinear, packed
@@ -27,6 +28,13 @@ def test_a_packed_mlp_computes_the_same(gelu: Gelu) -> None:
     mlp, x = MLP(16, gelu=gelu), torch.randn(5, 16)
     with torch.inference_mode():
         torch.testing.assert_close(packed(mlp)(x), mlp(x))
+
+
+def test_packed_attention_lets_some_tokens_ask_as_before() -> None:
+    torch.manual_seed(0)
+    attention, x, asking = SelfAttention(8, heads=2), torch.randn(2, 9, 8), torch.tensor([[4], [0]])
+    with torch.inference_mode():
+        torch.testing.assert_close(packed(attention).asked(x, asking), attention.asked(x, asking))
 
 
 def test_it_computes_in_the_precision_of_autocast() -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, einsum, nn
 from tuwen.core.precision import precise
 from tuwen.layers.key_values import KeyValues
 from tuwen.layers.linear import Linear, outputs
+from tuwen.layers.packed import PackedLinear
 from tuwen.layers.pooling import last_pool
 from tuwen.layers.ragged import Bucket, Groups, Ragged
 from tuwen.layers.rotary import Rotation
@@ -69,8 +70,9 @@ def attention_by(layer: nn.Module, first: int, query: Tensor, tokens: Tensor, ma
     _, heads, asked, each = query.shape
     length, context = tokens.shape[1:]
     last = first + 2 * heads * each
-    costs = asked * (each * context + length * (context - each)), length * context * each
-    if type(layer) is not Linear or costs[0] > LESS * costs[1]:
+    few = asked * (each * context + length * (context - each)) <= LESS * length * context * each
+    # An adapter, or a weight in few bits, is more than what these two are.
+    if not few or not (type(layer) is Linear or type(layer) is PackedLinear):
         key, value = _split(outputs(layer, tokens, first, last), 2, heads)
         return _joined(attention(query, key, value, mask))
     key, value = layer.weight[first:last].view(2, heads, each, context)
