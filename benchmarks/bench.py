@@ -20,6 +20,7 @@ from run_claims import CLAIMS, KEPT, record, run
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results.json", HERE / "README.md"
 RATIOS, RATES = HERE / "ratios.png", HERE / "rates.png"
+ON_A_GPU = HERE / "gpu" / "results.json"
 OURS, OTHERS, ASKED = "#4269d0", "#9498a0", "#b3331f"
 SPEED = (
     "input_rate",
@@ -110,6 +111,10 @@ def page(found: Mapping[str, Entry]) -> str:
         "## What was held equal",
         "",
         *(f"- **{name}**: {_about(name)}" for name in found),
+        "",
+        "## On a GPU",
+        "",
+        _on_a_gpu(ON_A_GPU),
     ]
     return "\n".join(lines) + "\n"
 
@@ -118,6 +123,18 @@ def _row(name: str, entry: Entry) -> str:
     asked = "; ".join(f"{key} {condition}" for key, condition in entry["asked"].items())
     measured = "; ".join(f"{key} {_show(entry['values'].get(key))}" for key in entry["asked"]) or entry["error"]
     return f"| {name} | {asked} | {measured} | {'yes' if entry['holds'] else '**no**'} |"
+
+
+def _on_a_gpu(results: Path) -> str:
+    what = "[gpu/step.py](gpu/step.py) trains a ViT-B/16 with captions, compiled, against open_clip on a GPU"
+    if not results.exists():
+        return f"{what}. Not measured: none was at hand. Run it on a machine that has one, after `make peers`."
+    found = json.loads(results.read_text(encoding="utf-8"))
+    return (
+        f"{what}. On {found['card']}: {_show(found['ratio'])} times its pairs a second (asked: "
+        f"{found['asked']['ratio']}), and {found['utilisation']:.0%} of a large matrix product's rate (asked: "
+        f"{found['asked']['utilisation']:.0%})."
+    )
 
 
 def _race_rows(race: Race) -> list[str]:

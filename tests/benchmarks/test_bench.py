@@ -42,6 +42,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, file in (("RESULTS", "results.json"), ("PAGE", "README.md"), ("RATIOS", "a.png"), ("RATES", "b.png")):
         monkeypatch.setattr(BENCH, name, tmp_path / file)
     monkeypatch.setattr(BENCH, "KEPT", tmp_path / "claims.json")
+    monkeypatch.setattr(BENCH, "ON_A_GPU", tmp_path / "gpu.json")
     (tmp_path / "claims.json").write_text(json.dumps(KEPT))
     BENCH.write(BENCH.SPEED)
     return tmp_path
@@ -54,6 +55,16 @@ def test_the_page_has_a_row_for_each_claim_about_speed(page: Path) -> None:
     assert "| cpu_step |  | ended with status 1 before it measured anything | **no** |" in text
     assert "quickstart" not in text
     assert list(json.loads((page / "results.json").read_text())) == ["cpu_step", "padding", "generation"]
+
+
+def test_the_page_says_what_a_gpu_gave_or_that_there_was_none(page: Path) -> None:
+    assert "Not measured: none was at hand" in (page / "README.md").read_text(encoding="utf-8")
+    found = {"card": "a card", "ratio": 1.42, "utilisation": 0.511, "asked": {"ratio": 1.3, "utilisation": 0.45}}
+    (page / "gpu.json").write_text(json.dumps(found))
+    BENCH.write(BENCH.SPEED)
+    text = (page / "README.md").read_text(encoding="utf-8")
+    assert "On a card: 1.42 times its pairs a second (asked: 1.3), and 51% of a large" in text
+    assert "Not measured" not in text
 
 
 def test_the_page_has_the_spread_of_each_way_and_what_was_held_equal(page: Path) -> None:
