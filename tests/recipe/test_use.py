@@ -31,6 +31,16 @@ def model(**classify: Any) -> Model:
     return Model(System(recipe, trained, tiny.tokenizer(), tiny.IMAGES, words, {"classify": asked}))
 
 
+def asked_for(task: str, words: dict[str, tuple[str, ...]], **settings: Any) -> Model:
+    """With one task beside `model`'s, and a head for it of as many classes as there are words, or one."""
+    (name,) = words or {"one": ()}
+    context = TaskContext(tiny.tokenizer(), tags=words.get("tags", ()))
+    reads = "fused" if task == "match" or settings.get("with_text") else "image"
+    built = build_part("tasks", {"kind": task, "head": "own", **settings}, context)
+    trained = tiny.model(tags=len(context.tags), heads={"own": {"reads": reads, "classes": name if words else 1}})
+    return Model(System(load_recipe().recipe, trained, tiny.tokenizer(), tiny.IMAGES, words, {task: built}))
+
+
 def test_a_picture_has_many_forms(tmp_path: Path) -> None:
     file, asked = tmp_path / "one.png", model()
     shown = Image.fromarray(PIXELS)
@@ -97,6 +107,40 @@ def test_a_picture_is_classified_with_its_text() -> None:
         asked.classify([PIXELS, PIXELS], texts="it purrs")
     with pytest.raises(ValueError, match="by the picture alone: leave `texts` out, or the labels"):
         asked.classify(PIXELS, ["cat", "dog"], texts="it purrs")
+
+
+def test_texts_are_matched_with_a_picture() -> None:
+    """By the head, one number for each pair."""
+    asked, texts = asked_for("match", {}), ["a red circle", "二"]
+    wanted = asked.predictor.logits("own", [PIXELS, PIXELS], texts)[:, 0].tolist()
+    assert asked.match(PIXELS, texts) == asked.match([PIXELS, PIXELS], texts) == pytest.approx(wanted)
+    assert asked.match(PIXELS, texts[1]) == pytest.approx(wanted[1])
+    assert asked.match([PIXELS, PIXELS], texts[0]) == pytest.approx([wanted[0]] * 2)
+    assert asked.match(PIXELS, []) == []
+    with pytest.raises(ValueError, match="2 pictures and 3 texts: give as many of each"):
+        asked.match([PIXELS, PIXELS], ["a", "b", "c"])
+    with pytest.raises(RecipeError, match="not trained for the task match"):
+        model().match(PIXELS, texts)
+
+
+@pytest.mark.parametrize("with_text", [False, True])
+def test_a_picture_has_the_tags_that_the_head_says_yes_to(with_text: bool) -> None:
+    asked = asked_for("tag", {"tags": LABELS}, with_text=with_text)
+    text = {"texts": "it purrs"} if with_text else {}
+    logits = asked.predictor.logits("own", [PIXELS], ["it purrs"] if with_text else None)[0]
+    wanted = [name for name, logit in zip(LABELS, logits, strict=True) if logit > 0]
+    assert asked.tag(PIXELS, **text) == wanted
+    assert asked.tag([PIXELS], **text) == [wanted]
+    with pytest.raises(RecipeError, match="with its text: give that" if with_text else "leave its text out"):
+        asked.tag(PIXELS, **({} if with_text else {"texts": "it purrs"}))
+
+
+@pytest.mark.parametrize("wrong", [5, None, [1], ["a", b"b"]])
+def test_what_is_no_text_is_named(wrong: Any) -> None:
+    asked = model()
+    for ask in (asked.embed_texts, lambda texts: asked.answer(PIXELS, texts), lambda texts: asked.score("a", texts)):
+        with pytest.raises(TypeError, match="give a text, or a list of texts, not (int|NoneType|bytes)"):
+            ask(wrong)
 
 
 def test_the_command_takes_the_pictures_text(tiny_run: Path, tmp_path: Path) -> None:

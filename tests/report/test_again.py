@@ -8,7 +8,7 @@ from PIL import Image
 
 import tuwen
 from tuwen.recipe.sources import build_data
-from tuwen.report.again import CALLS, again, use
+from tuwen.report.again import CALLS, WITH_TEXT, again, use
 from tuwen.report.page import write_report
 
 
@@ -32,6 +32,11 @@ def test_a_folder_is_quoted_where_it_must_be() -> None:
 )
 def test_a_model_is_asked_what_it_was_trained_for(recipe: str, kinds: list[str]) -> None:
     assert use(Path("run"), recipe)[1:] == [CALLS[kind] for kind in kinds]
+
+
+def test_a_model_that_reads_the_pictures_texts_is_given_them() -> None:
+    recipe = "tasks:\n  tag: {with_text: true}\n  classify: {with_text: false}"
+    assert use(Path("run"), recipe)[1:] == [CALLS["classify"], WITH_TEXT["tag"]]
 
 
 def test_what_the_page_says_works(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,8 @@ from tuwen.recipe.run import load_run
 from tuwen.tasks import Task
 from tuwen.tasks.caption import PROMPTS, CaptionTask
 from tuwen.tasks.classify import TEMPLATES, ClassifyTask, choose_text, describe
+from tuwen.tasks.match import MatchTask
+from tuwen.tasks.tag import TagTask
 from tuwen.tasks.vqa import VqaTask
 
 T = TypeVar("T", bound=Task)
@@ -57,14 +59,36 @@ class Model:
 
     def answer(self, pictures: Pictures, questions: str | Sequence[str]) -> str | list[str]:
         """Answer a question about a picture; or several, about one picture or one each."""
-        asked = [questions] if isinstance(questions, str) else list(questions)
-        shown = self._many(pictures)
-        shown = shown * len(asked) if len(shown) == 1 else shown
-        asked = asked * len(shown) if len(asked) == 1 else asked
-        if len(shown) != len(asked):
-            raise ValueError(f"{len(shown)} pictures and {len(asked)} questions: give as many of each.")
+        shown, asked = self._paired(pictures, questions, "questions")
         found = self._task(VqaTask, "vqa").predict(self.predictor, shown, asked)
         return found[0] if isinstance(questions, str) and not _several(pictures) else found
+
+    def match(self, pictures: Pictures, texts: str | Sequence[str]) -> float | list[float]:
+        """How well a text belongs to a picture; or several, to one picture or one each.
+
+        The higher, the better. From a head that says yes or no, it is the logarithm of how much likelier yes is.
+
+        Raises:
+            RecipeError: the model has no task `match`, which trains a head for this.
+        """
+        shown, asked = self._paired(pictures, texts, "texts")
+        found = self._task(MatchTask, "match").scores(self.predictor, shown, asked).tolist()
+        return found[0] if isinstance(texts, str) and not _several(pictures) else found
+
+    def tag(self, pictures: Pictures, texts: str | Sequence[str] | None = None) -> list[str] | list[list[str]]:
+        """Those of the tags of training that fit a picture, or each of several: none, one or more.
+
+        Args:
+            pictures: to be tagged.
+            texts: what is said of each picture, for a model that reads that too.
+
+        Raises:
+            RecipeError: the model was not trained for it, or reads texts and there are none, or the other way round.
+        """
+        shown = self._many(pictures)
+        own = _one_each(shown, texts)
+        found = [list(tags) for tags in self._task(TagTask, "tag").predict(self.predictor, shown, own)]
+        return found if _several(pictures) else found[0]
 
     def classify(
         self,
@@ -88,9 +112,7 @@ class Model:
         if language not in TEMPLATES:
             raise RecipeError(f"labels are put into sentences in {' or '.join(TEMPLATES)}, not in {language!r}.")
         shown = self._many(pictures)
-        own = [texts] if isinstance(texts, str) else texts if texts is None else list(texts)
-        if own is not None and len(own) != len(shown):
-            raise ValueError(f"{len(shown)} pictures and {len(own)} texts: give as many of each.")
+        own = _one_each(shown, texts)
         if labels is None:
             found = self._task(ClassifyTask, "classify").predict(self.predictor, shown, own_texts=own)
             return _like(pictures, found)
@@ -127,7 +149,7 @@ class Model:
 
     def score(self, prompt: Prompt, candidates: str | Sequence[str]) -> list[float]:
         """The log-probability of each candidate as what follows the prompt; `e` to it is a share of all that could."""
-        texts = [candidates] if isinstance(candidates, str) else list(candidates)
+        texts = _texts(candidates, "candidates")
         if not texts:
             raise ValueError("candidates: there is nothing to score; give at least one text.")
         return self.writer.score([self._prompt(prompt)], [texts])[0]
@@ -143,12 +165,21 @@ class Model:
 
     def embed_texts(self, texts: str | Sequence[str]) -> Tensor:
         """`[R, E]` of unit length, to be compared with those of pictures."""
-        return self.predictor.embed_texts([texts] if isinstance(texts, str) else list(texts))
+        return self.predictor.embed_texts(_texts(texts, "texts"))
 
     def _own_language(self) -> str:
         """English where the model learned it or nobody knows, else the first that captions can be asked for in."""
         known = [name for name in self.system.vocabulary.get("languages", ()) if name in PROMPTS]
         return known[0] if known and "en" not in known else "en"
+
+    def _paired(self, pictures: Pictures, texts: str | Sequence[str], what: str) -> tuple[list[Picture], list[str]]:
+        """As many pictures as texts; one goes with all of the others."""
+        shown, asked = self._many(pictures), _texts(texts, what)
+        shown = shown * len(asked) if len(shown) == 1 else shown
+        asked = asked * len(shown) if len(asked) == 1 else asked
+        if len(shown) != len(asked):
+            raise ValueError(f"{len(shown)} pictures and {len(asked)} {what}: give as many of each.")
+        return shown, asked
 
     def _many(self, pictures: Pictures) -> list[Picture]:
         several = pictures if isinstance(pictures, list | tuple) else [pictures]
@@ -193,6 +224,21 @@ def load(run: str | Path, device: torch.device | str | None = None) -> Model:
 
 def _stops(stop: str | Sequence[str]) -> tuple[str, ...]:
     return (stop,) if isinstance(stop, str) else tuple(stop)
+
+
+def _texts(texts: Any, what: str) -> list[str]:
+    found = [texts] if isinstance(texts, str) or not isinstance(texts, Iterable) else list(texts)
+    if wrong := [text for text in found if not isinstance(text, str)]:
+        raise TypeError(f"{what}: give a text, or a list of texts, not {type(wrong[0]).__name__}.")
+    return found
+
+
+def _one_each(pictures: Sequence[Picture], texts: str | Sequence[str] | None) -> list[str] | None:
+    """What is said of each picture."""
+    own = None if texts is None else _texts(texts, "texts")
+    if own is not None and len(own) != len(pictures):
+        raise ValueError(f"{len(pictures)} pictures and {len(own)} texts: give as many of each.")
+    return own
 
 
 def _described(labels: Sequence[str] | Mapping[str, str], language: str) -> dict[str, str]:

@@ -12,9 +12,18 @@ CALLS = {
     "caption": 'model.caption("picture.jpg")',
     "vqa": 'model.answer("picture.jpg", "What is in the picture?")',
     "classify": 'model.classify("picture.jpg")',
+    "tag": 'model.tag("picture.jpg")',
+    "match": 'model.match("picture.jpg", ["a text", "another text"])',
     "retrieve": 'model.embed_texts(["a text"]) @ model.embed_images(["picture.jpg"]).T',
+    "causal_lm": 'model.generate("A text that", max_new_tokens=40)',
 }
 """What a model can be asked that was trained for a task, by the task's kind."""
+
+WITH_TEXT = {
+    "classify": 'model.classify("picture.jpg", texts="What is said of it.")',
+    "tag": 'model.tag("picture.jpg", texts="What is said of it.")',
+}
+"""The same where the task has `with_text`."""
 
 
 def again(run: Path) -> str:
@@ -24,8 +33,9 @@ def again(run: Path) -> str:
 
 def use(run: Path, recipe: str) -> list[str]:
     """Python that loads the model and asks it what its recipe trained it for. recipe: the resolved one, as YAML."""
-    kinds = {settings.get("kind", name) for name, settings in _tasks(recipe).items()}
-    return [f"model = tuwen.load({str(run)!r})", *(call for kind, call in CALLS.items() if kind in kinds)]
+    asked = {settings.get("kind", name): settings.get("with_text", False) for name, settings in _tasks(recipe).items()}
+    calls = [WITH_TEXT[kind] if asked[kind] and kind in WITH_TEXT else CALLS[kind] for kind in CALLS if kind in asked]
+    return [f"model = tuwen.load({str(run)!r})", *calls]
 
 
 def _tasks(recipe: str) -> dict[str, dict[str, Any]]:

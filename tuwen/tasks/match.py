@@ -47,6 +47,8 @@ class MatchTask(CaptionReader):
 
     def scores(self, predictor: Predictor, pictures: Sequence[Picture], texts: Sequence[str]) -> np.ndarray:
         """How well each text belongs to its picture, `[N]`; higher is better."""
+        if not pictures:
+            return np.zeros(0)
         logits = predictor.logits(self.config.head, pictures, texts)
         return (logits[:, -1] - (logits[:, 0] if logits.shape[1] == 2 else 0)).numpy()
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuwen.core.batch import Row
+from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Picture, Sample
 from tuwen.metrics.classification import multilabel_floors, multilabel_scores
@@ -50,7 +51,19 @@ class TagTask(Task):
     def predict(
         self, predictor: Predictor, pictures: Sequence[Picture], texts: Sequence[str] | None = None
     ) -> list[tuple[str, ...]]:
-        """The tags of each picture, in the order of training's; with its text where the head reads one."""
+        """The tags of each picture, in the order of training's; with its text where the head reads one.
+
+        Raises:
+            RecipeError: it reads the pictures' texts and there are none, or the other way round.
+        """
+        if self.config.with_text and texts is None:
+            raise RecipeError(
+                "this model tags a picture together with its text: give that too, with `texts=` or --text."
+            )
+        if texts is not None and not self.config.with_text:
+            raise RecipeError("tags are given by the picture alone: leave its text out.")
+        if not pictures:
+            return []
         logits = predictor.logits(self.config.head, pictures, texts)
         return [tuple(np.array(self.names)[row].tolist()) for row in (logits > 0).numpy()]
 

@@ -1,0 +1,26 @@
+"""`tuwen match`: compare texts with a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuwen.cli._options import Run
+
+PANEL = "Use"
+
+
+def command(
+    run: Run,
+    picture: Annotated[Path, typer.Argument(help="A picture file.")],
+    texts: Annotated[list[str], typer.Argument(help="Texts that may belong to it.")],
+) -> None:
+    """Say how well texts belong to a picture, the best first. For models with a task `match`."""
+    from tuwen.recipe.use import load
+
+    scores = load(run).match([picture], texts)
+    assert isinstance(scores, list)
+    for score, text in sorted(zip(scores, texts, strict=True), reverse=True):
+        typer.echo(f"{score:8.3f}  {text}")
