@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Said
+from tests.cli.conftest import Said, table
 from tuwen import load
 from tuwen.tasks.caption import PROMPTS
 
@@ -71,6 +71,20 @@ def test_classes(tuwen: Run, small: list[str], photos: Make, tmp_path: Path) -> 
     assert tuwen("classify", run, folder / "red" / "0.png").out.strip() in ("red", "green", "blue")
     refused = tuwen("classify", run, folder / "red" / "0.png", "a cat", "a dog")
     assert (refused.status, "no space to compare pictures and texts in" in refused.line) == (1, True)
+
+
+def test_tags(tuwen: Run, small: list[str], photos: Make, tmp_path: Path) -> None:
+    """Several classes a picture: they are learned once their column is named."""
+    folder, run = photos(12), tmp_path / "mine"
+    rows = [(f"{number}.png", f"{('红', '绿', '蓝')[number % 3]}、{('奇', '偶')[number % 2]}") for number in range(12)]
+    table(folder, ("image", "关键词"), rows)
+    said = trained(tuwen, small, folder, run, "--set", "data.tags_column=关键词", "--set", "train.steps=30")
+    assert "tasks.tag" not in said.line
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["tasks"].keys() == {"tag"}
+    given = tuwen("tag", run, folder / "0.png").out.split()
+    assert set(given) <= {"红", "绿", "蓝", "奇", "偶"}
+    assert given == load(run).tag(folder / "0.png")
 
 
 def test_questions(tuwen: Run, small: list[str], asked: Make, tmp_path: Path) -> None:

@@ -223,7 +223,10 @@ def test_several_rows_of_one_picture_say_all_of_its_tags(build: Build, pictures:
     folder = table(pictures("a.jpg", "b.jpg"), text)
     splits = build("folder", path=folder, validation=0, tags_column="tag")
     assert {sample.key: sample.tags for sample in samples(splits["train"])} == {"a.jpg": ("red", "round"), "b.jpg": ()}
-    assert [sample.tags for sample in samples(build("folder", path=folder, validation=0)["train"])] == [None, None]
+    plain = build("folder", path=folder, validation=0)
+    assert [sample.tags for sample in samples(plain["train"])] == [None, None]
+    said = "captions.csv: 'tag' may be several classes a picture, and is not used; set `tags_column` if it is."
+    assert (said in plain.notes, said in splits.notes) == (True, False)
 
 
 def test_a_picture_without_a_text_is_refused_alone(build: Build, pictures: Pictures) -> None:

@@ -156,7 +156,7 @@ def test_null_takes_out_heads_and_adapters(tmp_path: Path) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text("extends: pretrain\nmodel: {heads: {match: null}, lora: {image: null, text: {rank: 4}}}\n")
     model = load_recipe(mine, sets=["objectives.matching=null"]).recipe.model
-    assert model.heads.keys() == {"label"}
+    assert model.heads.keys() == {"label", "tags"}
     assert model.lora.keys() == {"text"}
 
 

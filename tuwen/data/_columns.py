@@ -28,6 +28,7 @@ from tuwen.data._vocabulary import (
     SILENT,
     SPLIT,
     SPLIT_NAMES,
+    TAGS,
     TURNS,
     language_called,
     language_of,
@@ -149,8 +150,14 @@ class Chooser:
         if not (captions or said):
             raise DataError(
                 f"{self.rows.name}: no column says anything about the pictures. It has {self._listed()}. "
-                "Name one with `caption_columns`, `label_column`, or `question_column` and `answer_column`."
+                "Name one with `caption_columns`, `label_column`, `tags_column`, or `question_column` and "
+                "`answer_column`."
             )
+        self.notes += [
+            f"{self.rows.name}: {name!r} may be several classes a picture, and is not used; set `tags_column` if it is."
+            for name in self.free
+            if tags is None and unmatched(name, TAGS) == 0
+        ]
         return Columns(image, self._with_languages(captions), label, tags, question, answer, kind, turns)
 
     def _turns(self) -> tuple[str, str] | None:

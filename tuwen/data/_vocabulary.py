@@ -18,6 +18,7 @@ CAPTION = _words(
 QUESTION = _words("question questions query user human instruction 问题 提问")
 ANSWER = _words("answer answers assistant gpt response 答案 回答")
 LABEL = _words("label labels class classes category categories target classname cls 标签 类别 分类")
+TAGS = _words("tag tags keyword keywords 关键词 关键字")
 SPLIT = _words("split splits subset partition 划分 分割 集合")
 KIND = _words("kind type 类型")
 NEVER = _words(
