@@ -225,8 +225,10 @@ def test_several_rows_of_one_picture_say_all_of_its_tags(build: Build, pictures:
     assert {sample.key: sample.tags for sample in samples(splits["train"])} == {"a.jpg": ("red", "round"), "b.jpg": ()}
     plain = build("folder", path=folder, validation=0)
     assert [sample.tags for sample in samples(plain["train"])] == [None, None]
-    said = "captions.csv: 'tag' may be several classes a picture, and is not used; set `tags_column` if it is."
+    said = "captions.csv: 'tag' may be several classes a picture; set `tags_column` if it is."
     assert (said in plain.notes, said in splits.notes) == (True, False)
+    table(folder, "image,tag\na.jpg,red; round\nb.jpg,blue\n")  # taken for captions: there is nothing else
+    assert said in build("folder", path=folder, validation=0).notes
 
 
 def test_a_picture_without_a_text_is_refused_alone(build: Build, pictures: Pictures) -> None:

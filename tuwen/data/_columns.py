@@ -153,11 +153,11 @@ class Chooser:
                 "Name one with `caption_columns`, `label_column`, `tags_column`, or `question_column` and "
                 "`answer_column`."
             )
-        self.notes += [
-            f"{self.rows.name}: {name!r} may be several classes a picture, and is not used; set `tags_column` if it is."
-            for name in self.free
-            if tags is None and unmatched(name, TAGS) == 0
-        ]
+        for name in [*self.free, *(captions if self.captions is None else ())]:
+            if tags is None and unmatched(name, TAGS) == 0:
+                self.notes.append(
+                    f"{self.rows.name}: {name!r} may be several classes a picture; set `tags_column` if it is."
+                )
         return Columns(image, self._with_languages(captions), label, tags, question, answer, kind, turns)
 
     def _turns(self) -> tuple[str, str] | None:
