@@ -74,6 +74,19 @@ def test_a_row_without_a_split_does_not_spoil_its_picture(build: Build, pictures
     assert [caption.text for caption in source[0].captions] == ["y", "z"]
 
 
+def test_a_picture_of_several_classes_stays_in_one_split(build: Build, pictures: Pictures) -> None:
+    """Where one of them is nowhere else, all that is said of the picture is trained on; one without a class is not."""
+    names = [f"{number}.png" for number in range(40)]
+    rows = [f"{name},thing" for name in names[:39]] + [f"{names[number]},only {number}" for number in range(0, 39, 2)]
+    folder = table(pictures(*names), "\n".join(["image,label,caption", *(f"{row},x" for row in rows), "39.png,,x"]))
+    splits = build("folder", path=folder, validation=0.5)
+    train, validation = ({sample.key for sample in samples(splits[name])} for name in ("train", "validation"))
+    assert not train & validation
+    assert {sample.label for sample in samples(splits["train"])} >= {"thing", *(f"only {n}" for n in range(0, 39, 2))}
+    assert len(validation) > 5
+    assert validation <= {*names[1::2]}
+
+
 def test_validation_beside_a_split_column(build: Build, pictures: Pictures) -> None:
     names = [f"{number}.png" for number in range(30)]
 

@@ -118,7 +118,9 @@ def _hold_out(
     held = hashes < max(share, np.nextafter(hashes.min(), 1))
     held &= hashes != hashes.max()
     if labels is not None:
-        held &= np.isin(labels[train], labels[train][~held])
+        own = labels[train]
+        lost = held & (own >= 0) & ~np.isin(own, own[~held])
+        held &= ~np.isin(hashes, hashes[lost])  # with all other rows of the picture
     if not held.any():
         return []
     parts["train"], parts["validation"] = train[~held], train[held]
