@@ -40,10 +40,19 @@ def test_a_run_fails_and_the_other_is_compared(tuwen: Run, recipe: Path, tmp_pat
     assert said.status == 1
     assert "1/2 nothing, seed 0: objectives.contrastive: no position would carry a loss" in said.line
     assert "2/2 retrieve, seed 0: trained: tasks.retrieve.image_to_text_r1" in said.line
+    assert f"picture: {out / 'sweep.png'}" in said.line
     content = json.loads((out / "sweep.json").read_text())
     assert [run["error"] is None for run in content["runs"]] == [False, True]
     again = tuwen("sweep", recipe, *words, "--measure", "tasks.retrieve.text_to_image_r1")
     assert "2/2 retrieve, seed 0: had ended before: tasks.retrieve.text_to_image_r1" in again.line
+
+
+def test_where_all_runs_fail_no_picture_is_named(tuwen: Run, recipe: Path, tmp_path: Path) -> None:
+    said = tuwen("sweep", recipe, "--grid", "objectives.contrastive.stream=[nothing]", "--out", tmp_path / "sweep")
+    assert said.status == 1
+    assert f"Table: {tmp_path / 'sweep' / 'sweep.md'}" in said.line
+    assert "picture" not in said.line
+    assert not (tmp_path / "sweep" / "sweep.png").exists()
 
 
 def test_wrong_calls_are_messages(tuwen: Run, recipe: Path) -> None:

@@ -53,7 +53,8 @@ def command(
 
     found = run_sweep(_config(sweep, grid or [], seeds, measure or [], sets or []), folder, train_apart, tell)
     console.print(Markdown(found.markdown()))
-    console.print(f"Table and picture: {folder / 'sweep.md'}, {folder / 'sweep.png'}", soft_wrap=True)
+    drawn = f", picture: {folder / 'sweep.png'}" if any(run.error is None for run in found.runs) else ""
+    console.print(f"Table: {folder / 'sweep.md'}{drawn}", soft_wrap=True)
     if any(run.error for run in found.runs):
         raise typer.Exit(1)
 
