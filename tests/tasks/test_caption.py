@@ -46,12 +46,15 @@ def test_canonical_captions_are_wanted_where_there_are_some() -> None:
     )
 
 
-def test_a_long_caption_is_cut_to_the_longest_text() -> None:
+def test_a_long_caption_is_cut_to_the_longest_text_and_does_not_end_there() -> None:
     (row,) = task().encode(scene(1, captions=(Caption("many words " * 100, "en"),)), np.random.default_rng(0))
     longest = tiny.tokenizer().max_length
     assert row.loss_mask is not None
     assert sum(row.loss_mask) == longest
-    assert row.ids[-1] == tiny.tokenizer().eos
+    assert tiny.tokenizer().eos not in row.ids
+    whole = tiny.tokenizer().encode("many words " * 100)
+    fitting = tiny.tokenizer().decode(whole[: longest - 1])
+    assert tiny.tokenizer().answer(fitting) == [*whole[: longest - 1], tiny.tokenizer().eos]
 
 
 def test_figures_by_hand() -> None:

@@ -189,8 +189,9 @@ class Tokenizer:
         return self._between(self.marks.before, self.encode(text), self.marks.between)
 
     def answer(self, text: str) -> list[int]:
-        """`text <eos>`: what a language model is to say after a prompt."""
-        return self._between((), self.encode(text), (self.eos,))
+        """`text <eos>`: what a language model is to say after a prompt. A text that is cut has no end to be learned."""
+        ids = self.encode(text)
+        return [*ids, self.eos] if len(ids) < self.max_length else ids[: self.max_length]
 
     def _between(self, before: Sequence[T], text: Sequence[T], behind: Sequence[T]) -> list[T]:
         room = self.max_length - len(before) - len(behind)
