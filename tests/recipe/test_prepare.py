@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tuwen.core.errors import RecipeError
-from tuwen.core.sample import Sample
+from tuwen.core.sample import Caption, Sample
 from tuwen.prep.batches import IGNORE
 from tuwen.recipe.prepare import Prepared, prepare
 from tuwen.recipe.schema import load_recipe
@@ -18,6 +18,8 @@ from tuwen.recipe.sources import Data, build_data
 
 PICTURE = np.zeros((32, 32, 3), np.uint8)
 SETS = ("data={kind: scenes}", "image.size=32", "train.batch_size=4", "tokenizer.vocab_size=300")
+
+MORE = "a higher tokenizer.max_length keeps more of them."
 
 
 class Labelled:
@@ -43,6 +45,19 @@ def test_labels_that_the_data_did_not_name_are_learned_too() -> None:
     classify = found.encoder.tasks["classify"]
     assert IGNORE not in [classify.target(sample) for sample in found.found.examples]
     assert not [note for note in found.notes if "texts" in note]
+
+
+@pytest.mark.parametrize(("long", "cut"), [(0, 0), (1, 0), (2, 2), (150, 150)])
+def test_texts_that_are_cut_are_said_where_they_are_many(long: int, cut: int) -> None:
+    texts = ["a red circle " * 40] * long + ["a red circle"] * (150 - long)
+
+    class Told(Labelled):
+        def iterate(self, *, epoch: int, shard: int, shards: int) -> Iterator[Sample]:
+            return iter([Sample(str(n), PICTURE, (Caption(text, "en"),)) for n, text in enumerate(texts)])
+
+    recipe = load_recipe("pretrain", sets=[*SETS, "tokenizer.max_length=24"]).recipe
+    notes = [note for note in prepare(recipe, Data({"train": Told()}, (), (), {})).notes if "are cut" in note]
+    assert notes == ([f"{cut} of 150 texts that were looked at are cut to 24 tokens: {MORE}"] if cut else [])
 
 
 @pytest.mark.parametrize("met", ["cat", "fish"])

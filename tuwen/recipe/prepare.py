@@ -29,6 +29,9 @@ Vocabulary = Mapping[str, tuple[str, ...]]
 """The classes of heads, by name: `labels`, `answers`, `tags`, and a text for each label as `text:LANGUAGE`; and the
 `languages` of the captions."""
 
+LOOKED_AT = 1000
+"""Texts, at most, whose tokens are counted."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -81,7 +84,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     tokenizer = _tokenizer(recipe, found, start)
     vocabulary, said = _vocabulary(found, data)
     vocabulary = {**vocabulary, "languages": _languages(found, start)}
-    notes += said + _unmet(recipe, found, data)
+    notes += said + _unmet(recipe, found, data) + _over_long(tokenizer, found)
     tasks = build_tasks(recipe, tokenizer, vocabulary)
     counts = {name: tuple(often[word] for word in vocabulary[name]) for name, often in found.counts.items()}
     alone = 2 * recipe.tokenizer.max_length  # no model says yet how long a picture is: each has a text of its own
@@ -155,6 +158,19 @@ def _unmet(recipe: Recipe, found: Survey, data: Data) -> tuple[str, ...]:
     return (
         f"Of the training data {found.samples} samples were looked at, and {seldom} met once only: the others probably "
         "have more, which no head learns. Look at more of them with --set tokenizer.sample=NUMBER.",
+    )
+
+
+def _over_long(tokenizer: Tokenizer, found: Survey) -> tuple[str, ...]:
+    """A sentence where more than one text in a hundred is cut; `data check` lists all."""
+    looked_at = found.texts[:: len(found.texts) // LOOKED_AT + 1]
+    room = tokenizer.max_length - len(tokenizer.read(""))
+    cut = sum(len(tokenizer.encode(text)) > room for text in looked_at)
+    if 100 * cut <= len(looked_at):
+        return ()
+    return (
+        f"{cut:,} of {len(looked_at):,} texts that were looked at are cut to {tokenizer.max_length} tokens: a higher "
+        "tokenizer.max_length keeps more of them.",
     )
 
 
