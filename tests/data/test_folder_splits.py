@@ -85,6 +85,15 @@ def test_a_picture_of_several_classes_stays_in_one_split(build: Build, pictures:
     assert {sample.label for sample in samples(splits["train"])} >= {"thing", *(f"only {n}" for n in range(0, 39, 2))}
     assert len(validation) > 5
     assert validation <= {*names[1::2]}
+    assert any("but for those of a class that would have none left" in note for note in splits.notes)
+
+
+def test_where_each_picture_is_its_class_none_is_held_out_and_that_is_said(build: Build, pictures: Pictures) -> None:
+    names = [f"{number}.png" for number in range(20)]
+    folder = table(pictures(*names), "\n".join(["image,label", *(f"{name},{name}" for name in names)]))
+    splits = build("folder", path=folder)
+    assert list(splits) == ["train"]
+    assert any("no picture is held out for validation" in note for note in splits.notes)
 
 
 def test_validation_beside_a_split_column(build: Build, pictures: Pictures) -> None:

@@ -30,11 +30,15 @@ def test_a_packed_mlp_computes_the_same(gelu: Gelu) -> None:
         torch.testing.assert_close(packed(mlp)(x), mlp(x))
 
 
-def test_packed_attention_lets_some_tokens_ask_as_before() -> None:
+def test_packed_attention_lets_few_ask_without_keys_and_values(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     attention, x, asking = SelfAttention(8, heads=2), torch.randn(2, 9, 8), torch.tensor([[4], [0]])
+    wanted, tokens = attention(x)[0][torch.arange(2)[:, None], asking], list[int]()
+    compute = PackedLinear.forward
+    monkeypatch.setattr(PackedLinear, "forward", lambda self, x: (tokens.append(x.shape[1]), compute(self, x))[1])
     with torch.inference_mode():
-        torch.testing.assert_close(packed(attention).asked(x, asking), attention.asked(x, asking))
+        torch.testing.assert_close(packed(attention).asked(x, asking), wanted)
+    assert set(tokens) <= {1}
 
 
 def test_it_computes_in_the_precision_of_autocast() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from tuwen.layers.attention_pool import AttentionPool
 from tuwen.layers.pooling import last_pool, max_pool, mean_pool
@@ -38,6 +39,13 @@ def test_learned_queries_read_no_masked_token() -> None:
     assert found.shape == (2, 3, 8)
     torch.testing.assert_close(found[:1], pool(TOKENS[:1, :2]))
     torch.testing.assert_close(found[1:], pool(TOKENS[1:, :1]))
+
+
+def test_a_single_query_costs_no_keys_and_values() -> None:
+    pool, tokens = AttentionPool(8, heads=2, context_width=8), torch.randn(1, 9, 8)
+    with FlopCounterMode(display=False) as counted:
+        pool(tokens)
+    assert 0 < counted.get_total_flops() < 2 * 9 * 8 * 2 * 8
 
 
 def test_each_learned_query_reads_for_itself() -> None:

@@ -49,15 +49,34 @@ def test_labels_that_the_data_did_not_name_are_learned_too() -> None:
 
 @pytest.mark.parametrize(("long", "cut"), [(0, 0), (1, 0), (2, 2), (150, 150)])
 def test_texts_that_are_cut_are_said_where_they_are_many(long: int, cut: int) -> None:
-    texts = ["a red circle " * 40] * long + ["a red circle"] * (150 - long)
+    notes = cuts(["a red circle " * 40] * long + ["a red circle"] * (150 - long))
+    assert notes == ([f"{cut} of 150 texts that were looked at are cut to 24 tokens: {MORE}"] if cut else [])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_many_texts_some_are_looked_at_whatever_their_order(first: int) -> None:
+    (note,) = cuts((["a red circle", "a red circle " * 40] * 1200)[first:])
+    cut = re.match(r"(\d+) of 1,000 texts", note)
+    assert cut is not None
+    assert 400 < int(cut[1]) < 600
+
+
+def test_nothing_is_said_of_texts_that_nobody_reads() -> None:
+    parts = ["tasks.retrieve", "tasks.caption", "tasks.vqa", "tasks.tag", "objectives.contrastive"]
+    parts += ["objectives.matching", "objectives.captioning", "objectives.multilabel", "model.heads.match"]
+    assert cuts(["a red circle " * 40] * 150, *(f"{part}=null" for part in parts)) == []
+
+
+def cuts(texts: list[str], *sets: str) -> list[str]:
+    """What is said of texts that are cut, captions of a picture with a label each."""
 
     class Told(Labelled):
         def iterate(self, *, epoch: int, shard: int, shards: int) -> Iterator[Sample]:
-            return iter([Sample(str(n), PICTURE, (Caption(text, "en"),)) for n, text in enumerate(texts)])
+            samples = (Sample(str(n), PICTURE, (Caption(text, "en"),), label="x") for n, text in enumerate(texts))
+            return iter(samples)
 
-    recipe = load_recipe("pretrain", sets=[*SETS, "tokenizer.max_length=24"]).recipe
-    notes = [note for note in prepare(recipe, Data({"train": Told()}, (), (), {})).notes if "are cut" in note]
-    assert notes == ([f"{cut} of 150 texts that were looked at are cut to 24 tokens: {MORE}"] if cut else [])
+    recipe = load_recipe("pretrain", sets=[*SETS, "tokenizer.max_length=24", *sets]).recipe
+    return [note for note in prepare(recipe, Data({"train": Told()}, (), (), {})).notes if "are cut" in note]
 
 
 @pytest.mark.parametrize("met", ["cat", "fish"])

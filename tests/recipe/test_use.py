@@ -31,6 +31,17 @@ def model(**classify: Any) -> Model:
     return Model(System(recipe, trained, tiny.tokenizer(), tiny.IMAGES, words, {"classify": asked}))
 
 
+def test_the_command_puts_the_best_text_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked, texts = asked_for("match", {}), ["a red circle", "二", "a"]
+    monkeypatch.setattr("tuwen.recipe.use.load", lambda run: asked)
+    Image.fromarray(PIXELS).save(tmp_path / "one.png")
+    said = CliRunner().invoke(build_app(), ["match", "run", str(tmp_path / "one.png"), *texts])
+    scores = asked.match(PIXELS, texts)
+    assert isinstance(scores, list)
+    best = sorted(zip(scores, texts, strict=True), reverse=True)
+    assert said.output.splitlines() == [f"{score:8.3f}  {text}" for score, text in best]
+
+
 def asked_for(task: str, words: dict[str, tuple[str, ...]], **settings: Any) -> Model:
     """With one task beside `model`'s, and a head for it of as many classes as there are words, or one."""
     (name,) = words or {"one": ()}
@@ -135,11 +146,11 @@ def test_a_picture_has_the_tags_that_the_head_says_yes_to(with_text: bool) -> No
         asked.tag(PIXELS, **({} if with_text else {"texts": "it purrs"}))
 
 
-@pytest.mark.parametrize("wrong", [5, None, [1], ["a", b"b"]])
+@pytest.mark.parametrize("wrong", [5, None, [1], ["a", b"b"], b"", b"ab", {"a": "b"}])
 def test_what_is_no_text_is_named(wrong: Any) -> None:
     asked = model()
     for ask in (asked.embed_texts, lambda texts: asked.answer(PIXELS, texts), lambda texts: asked.score("a", texts)):
-        with pytest.raises(TypeError, match="give a text, or a list of texts, not (int|NoneType|bytes)"):
+        with pytest.raises(TypeError, match="give a text, or a list of texts, not (int|NoneType|bytes|dict)"):
             ask(wrong)
 
 

@@ -37,6 +37,9 @@ def test_a_model_is_asked_what_it_was_trained_for(recipe: str, kinds: list[str])
 def test_a_model_that_reads_the_pictures_texts_is_given_them() -> None:
     recipe = "tasks:\n  tag: {with_text: true}\n  classify: {with_text: false}"
     assert use(Path("run"), recipe)[1:] == [CALLS["classify"], WITH_TEXT["tag"]]
+    recipe = "tasks:\n  classify: {by: head, with_text: true}\n  again: {kind: classify}"
+    assert use(Path("run"), recipe)[1:] == [WITH_TEXT["classify"]]  # the first is asked
+    assert use(Path("run"), "tasks:\n  classify: {by: texts, with_text: true}")[1:] == [CALLS["classify"]]
 
 
 def test_what_the_page_says_works(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

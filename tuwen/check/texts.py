@@ -103,7 +103,7 @@ def _language(texts: Sequence[str], tokenizer: Tokenizer | None) -> Language:
 
 def _cut(texts: Iterable[Said], tokenizer: Tokenizer) -> list[Fault]:
     """Texts that are longer than what is read of them."""
-    room = tokenizer.max_length - 2
+    room = tokenizer.room
     counted = ((key, text, len(tokenizer.encode(text))) for key, text, _ in texts)
     return [
         Fault(key, f"{count} tokens, of which {room} are read: {start(text)}")

@@ -22,5 +22,5 @@ def command(
 
     scores = load(run).match([picture], texts)
     assert isinstance(scores, list)
-    for score, text in sorted(zip(scores, texts, strict=True), reverse=True):
+    for score, text in sorted(zip(scores, texts, strict=True), key=lambda found: -found[0]):
         typer.echo(f"{score:8.3f}  {text}")

@@ -13,7 +13,7 @@ from tuwen.core.errors import DataError
 from tuwen.core.rooms import PartConfig, nearest
 from tuwen.data._pictures import looks_like_picture
 from tuwen.data._tables.rows import Rows
-from tuwen.data._text import texts
+from tuwen.data._text import tags_in, texts
 from tuwen.data._vocabulary import (
     ANSWER,
     ANSWERING,
@@ -153,12 +153,21 @@ class Chooser:
                 "Name one with `caption_columns`, `label_column`, `tags_column`, or `question_column` and "
                 "`answer_column`."
             )
-        for name in [*self.free, *(captions if self.captions is None else ())]:
-            if tags is None and unmatched(name, TAGS) == 0:
-                self.notes.append(
-                    f"{self.rows.name}: {name!r} may be several classes a picture; set `tags_column` if it is."
-                )
+        if tags is None:
+            self._mention_tags([*self.free, *(captions if self.captions is None else ())], label)
         return Columns(image, self._with_languages(captions), label, tags, question, answer, kind, turns)
+
+    def _mention_tags(self, names: Sequence[str], label: str | None) -> None:
+        """Say which columns may hold several classes a picture: by name, or a guessed class that looks divided."""
+        found = [name for name in names if unmatched(name, TAGS) is not None and unmatched(name, NEVER) is None]
+        if label is not None and self.config.label_column is None:
+            divided = [len(tags_in(value)) > 1 for value in self._values(label)]
+            found += [label] if sum(divided) > len(divided) / 10 else []
+        self.notes += [
+            f"{self.rows.name}: {name!r} may be several classes a picture; set `tags_column` if it is."
+            for name in found
+            if self._values(name)
+        ]
 
     def _turns(self) -> tuple[str, str] | None:
         """Columns of who speaks and of what is said, as conversations about pictures are kept (LLaVA and others)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from tuwen.core.errors import SampleError
 from tuwen.core.sample import Caption, Question, Sample
 from tuwen.data._columns import Columns, ColumnsConfig
 from tuwen.data._pictures import PictureFinder, path_of, picture_of
-from tuwen.data._text import clean, guess_language, texts
+from tuwen.data._text import clean, guess_language, tags_in, texts
 from tuwen.data._vocabulary import ANSWERING, ASKING, SILENT
 
 Numbers = NDArray[np.int64]
@@ -99,7 +98,7 @@ class SampleReader:
         if self.columns.tags is None:
             return None
         said = (text for row in members for text in texts(self.rows.cell(row, self.columns.tags)))
-        return tuple(sorted({clean(part) for text in said for part in re.split("[,;，；、]", text)} - {""}))
+        return tuple(sorted({tag for text in said for tag in tags_in(text)}))
 
     def _captions(self, members: Sequence[int], label: str | None) -> list[Caption]:
         found = [

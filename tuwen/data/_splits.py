@@ -102,7 +102,7 @@ def _hold_out(
     labels: Numbers | None,
     share: float,
 ) -> list[str]:
-    """Move a share of the training pictures to `validation`, at least one, and never all, nor all of a class.
+    """Move a share of the training pictures to `validation`: never all, nor all of a class, and else at least one.
 
     By a hash of the picture's name (or of its row), so that a picture stays in its split when others come or go.
     pictures: the names, and for each row the number of its name. labels: for each row the number of its label.
@@ -117,14 +117,17 @@ def _hold_out(
         return []
     held = hashes < max(share, np.nextafter(hashes.min(), 1))
     held &= hashes != hashes.max()
+    lost = np.zeros_like(held)
     if labels is not None:
         own = labels[train]
         lost = held & (own >= 0) & ~np.isin(own, own[~held])
         held &= ~np.isin(hashes, hashes[lost])  # with all other rows of the picture
     if not held.any():
-        return []
+        return [f"{rows.name}: no picture is held out for validation, or a class would have none left."]
     parts["train"], parts["validation"] = train[~held], train[held]
-    return [f"{rows.name}: {share:.0%} of the pictures, chosen by a hash of their names, are held out for validation."]
+    said = f"{share:.0%} of the pictures, chosen by a hash of their names, are held out for validation"
+    kept = ", but for those of a class that would have none left" if lost.any() else ""
+    return [f"{rows.name}: {said}{kept}."]
 
 
 def _grouped(members: Numbers, images: Numbers, labels: Numbers | None) -> tuple[Numbers, Numbers]:

@@ -15,6 +15,7 @@ _HAN = re.compile(r"[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0
 _KANA = re.compile(r"[\u3041-\u30fa\u31f0-\u31ff]")
 _HANGUL = re.compile(r"[\u1100-\u11ff\uac00-\ud7a3]")
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
+_BETWEEN = re.compile("[,;，；、]")
 _ACCENTED = re.compile(r"[\u00c0-\u024f]")
 
 
@@ -33,6 +34,11 @@ def texts(value: Any) -> list[str]:
         return ["true" if value else "false"]
     cleaned = clean(value if isinstance(value, str) else str(value))
     return [cleaned] if cleaned else []
+
+
+def tags_in(text: str) -> set[str]:
+    """What stands between commas and semicolons."""
+    return {clean(part) for part in _BETWEEN.split(text)} - {""}
 
 
 def is_missing(value: Any) -> bool:

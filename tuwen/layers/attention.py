@@ -26,7 +26,7 @@ SHORT = 64
 for each new size a bf16 product has a kernel made, which takes longer than all of its work."""
 
 LESS = 0.5
-"""Keys and values are left out where it takes at most so many of the operations: small products are slower ones."""
+"""Keys and values are left out where that leaves at most so many of the operations: small products are slower ones."""
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -70,7 +70,7 @@ def attention_by(layer: nn.Module, first: int, query: Tensor, tokens: Tensor, ma
     _, heads, asked, each = query.shape
     length, context = tokens.shape[1:]
     last = first + 2 * heads * each
-    few = asked * (each * context + length * (context - each)) <= LESS * length * context * each
+    few = asked * context * (each + length) <= LESS * length * each * (context + asked)
     # An adapter, or a weight in few bits, is more than what these two are.
     if not few or not (type(layer) is Linear or type(layer) is PackedLinear):
         key, value = _split(outputs(layer, tokens, first, last), 2, heads)
@@ -113,7 +113,7 @@ class SelfAttention(nn.Module):
 
         Args:
             x: `[B, N, D]`.
-            mask: as in `attention`; where some tokens ask, `[B, 1 or H, N, M]` in full.
+            mask: as in `attention`.
             past: what was read before.
             rotation: of the tokens in `x`, where positions are told by rotation.
             asking: `[B, Q]` int64, the only tokens of each row that read, then N is Q in what returns; None for all.
@@ -121,11 +121,11 @@ class SelfAttention(nn.Module):
         Returns:
             `[B, N, D]`, and the past with these tokens.
         """
-        query, key, value = _heads(self.qkv(x), self.heads) if asking is None else self._asked(x, asking)
+        query, key, value = _heads(self.qkv(x), self.heads) if asking is None else self._query_key_value(x, asking)
         if rotation is not None:
             query, key = (rotation if asking is None else rotation.at(asking))(query), rotation(key)
         if asking is not None:
-            mask = _of_asking(mask, asking)
+            mask = _of_asking(mask, asking, x.shape[1])
         now = KeyValues(key, value) if past is None else past.extend(key, value)
         return self.out(_joined(attention(query, now.key, now.value, mask))), now
 
@@ -133,9 +133,9 @@ class SelfAttention(nn.Module):
         """As `forward` with `asking`, where nobody reads on. `[B, N, D]` → `[B, Q, D]`."""
         if rotation is not None:
             return self(x, mask, None, rotation, asking)[0]
-        width = x.shape[-1]
-        (query,) = _split(outputs(self.qkv, pick(x, asking), 0, width), 1, self.heads)
-        return self.out(attention_by(self.qkv, width, query, x, _of_asking(mask, asking)))
+        return self.out(
+            attention_by(self.qkv, x.shape[-1], self._query(x, asking), x, _of_asking(mask, asking, x.shape[1]))
+        )
 
     def ragged(self, x: Tensor, layout: Ragged) -> Tensor:
         """Let every token read those of its row. `[1, T, D]` → `[1, T, D]`."""
@@ -162,12 +162,16 @@ class SelfAttention(nn.Module):
             key, value = _split(exact(key_value), 2, self.heads)
             return _joined(attention(asking, key, value, bucket.there))
 
-    def _asked(self, x: Tensor, asking: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries of some tokens alone, `[B, H, Q, d]`, and the keys and values of all."""
+    def _query(self, x: Tensor, asking: Tensor) -> Tensor:
+        """Of some tokens alone, `[B, H, Q, d]`."""
+        (query,) = _split(outputs(self.qkv, pick(x, asking), 0, x.shape[-1]), 1, self.heads)
+        return query
+
+    def _query_key_value(self, x: Tensor, asking: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of some tokens alone, and the keys and values of all."""
         width = x.shape[-1]
-        (query,) = _split(outputs(self.qkv, pick(x, asking), 0, width), 1, self.heads)
         key, value = _split(outputs(self.qkv, x, width, 3 * width), 2, self.heads)
-        return query, key, value
+        return self._query(x, asking), key, value
 
 
 class CrossAttention(nn.Module):
@@ -239,9 +243,12 @@ def _exact_where_short(x: Tensor, bucket: Bucket) -> Iterator[Callable[[Tensor],
         yield precise
 
 
-def _of_asking(mask: Tensor | None, asking: Tensor) -> Tensor | None:
-    """What some tokens see, `[B, 1 or H, Q, M]`."""
-    return None if mask is None else pick(mask, asking.unsqueeze(1).expand(-1, mask.shape[1], -1))
+def _of_asking(mask: Tensor | None, asking: Tensor, length: int) -> Tensor | None:
+    """What some of N = `length` tokens see, `[B, 1 or H, Q, M]`, of a mask that is broadcastable to `[B, H, N, M]`."""
+    if mask is None:
+        return None
+    full = mask[(None,) * (4 - mask.dim())].expand(len(asking), -1, length, -1)
+    return pick(full, asking.unsqueeze(1).expand(-1, full.shape[1], -1))
 
 
 def _heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:

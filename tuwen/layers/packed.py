@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -20,7 +19,7 @@ MOST = 2**30
 
 
 class PackedLinear(nn.Module):
-    """`x Wᵀ + b`, with GELU of it where one is named, without gradients. What is later done to W and b is not seen.
+    """`x Wᵀ + b`, with GELU of it where one is named, without gradients. W and b are to stay as they are.
 
     It computes in the precision that autocast has while it is made, as a linear layer would.
 
@@ -46,9 +45,9 @@ class PackedLinear(nn.Module):
 class PacksItself(nn.Module):
     """A module whose parts work together in another way when they are packed."""
 
-    @abstractmethod
     def packed(self) -> nn.Module:
         """As the function `packed`."""
+        raise NotImplementedError
 
 
 M = TypeVar("M", bound=nn.Module)

@@ -171,6 +171,11 @@ class Tokenizer:
         """The text of token ids as it stands, white space included: what a text goes on with."""
         return str(self.backend.decode(list(ids), skip_special_tokens=True))
 
+    @property
+    def room(self) -> int:
+        """Tokens of a text's own that `read` keeps, at most."""
+        return self.max_length - len(self.marks.before) - len(self.marks.behind)
+
     def read(self, text: str) -> list[int]:
         """`<bos> text <eos>`, cut to `max_length`: how a text tower reads a text."""
         return self._between(self.marks.before, self.encode(text), self.marks.behind)
@@ -189,7 +194,7 @@ class Tokenizer:
         return self._between(self.marks.before, self.encode(text), self.marks.between)
 
     def answer(self, text: str) -> list[int]:
-        """`text <eos>`: what a language model is to say after a prompt. A text that is cut has no end to be learned."""
+        """`text <eos>`: what a language model is to say after a prompt; no end where there is no room for it."""
         ids = self.encode(text)
         return [*ids, self.eos] if len(ids) < self.max_length else ids[: self.max_length]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -84,14 +85,14 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     tokenizer = _tokenizer(recipe, found, start)
     vocabulary, said = _vocabulary(found, data)
     vocabulary = {**vocabulary, "languages": _languages(found, start)}
-    notes += said + _unmet(recipe, found, data) + _over_long(tokenizer, found)
+    notes += said + _unmet(recipe, found, data)
     tasks = build_tasks(recipe, tokenizer, vocabulary)
     counts = {name: tuple(often[word] for word in vocabulary[name]) for name, often in found.counts.items()}
     alone = 2 * recipe.tokenizer.max_length  # no model says yet how long a picture is: each has a text of its own
     encoder = Encoder(tasks, images, tokenizer.pad, picture=alone)
     fit = Fit(recipe, encoder, build_objectives(recipe, tokenizer, counts), found)
     refuse_unseen_labels(recipe, data, found, fit.encoder.tasks)
-    notes += fit.notes
+    notes += fit.notes + _over_long(tokenizer, fit)
     learned = {name: fit.encoder.tasks[name] for name, objectives in fit.trained_by.items() if objectives}
     return Prepared(
         recipe=fit.recipe(vocabulary),
@@ -161,12 +162,12 @@ def _unmet(recipe: Recipe, found: Survey, data: Data) -> tuple[str, ...]:
     )
 
 
-def _over_long(tokenizer: Tokenizer, found: Survey) -> tuple[str, ...]:
-    """A sentence where more than one text in a hundred is cut; `data check` lists all."""
-    looked_at = found.texts[:: len(found.texts) // LOOKED_AT + 1]
-    room = tokenizer.max_length - len(tokenizer.read(""))
-    cut = sum(len(tokenizer.encode(text)) > room for text in looked_at)
-    if 100 * cut <= len(looked_at):
+def _over_long(tokenizer: Tokenizer, fit: Fit) -> tuple[str, ...]:
+    """A sentence where more than one text in a hundred is cut, and texts are read; `data check` lists them."""
+    texts = fit.found.texts
+    looked_at = random.Random(0).sample(texts, min(len(texts), LOOKED_AT))
+    cut = sum(len(tokenizer.encode(text)) > tokenizer.room for text in looked_at)
+    if 100 * cut <= len(looked_at) or not fit.batch(*fit.encoder.tasks).texts:
         return ()
     return (
         f"{cut:,} of {len(looked_at):,} texts that were looked at are cut to {tokenizer.max_length} tokens: a higher "

@@ -40,9 +40,9 @@ TOWERS = {
 }
 """Parts of a model by the name of their attribute; attention within them is counted apart."""
 
-WAYS = ("forward", "pooled", "asked", "by_few", "ragged", "ends")
-"""What a part is asked to work by: usually; for a picture or text as a whole; for some tokens, or queries; for texts
-without padding; for their last tokens."""
+WAYS = ("forward", "pooled", "project", "asked", "by_few", "ragged", "ends")
+"""What a part is asked to work by: usually; for a picture or text as a whole; for a context's keys and values; for some
+tokens, or queries; for texts without padding; for their last tokens."""
 
 ADVICE = {
     WAITING: "Training waits for its data: give it more processes (train.workers), smaller pictures (image.size), "

@@ -69,7 +69,7 @@ class Model:
         The higher, the better. From a head that says yes or no, it is the logarithm of how much likelier yes is.
 
         Raises:
-            RecipeError: the model has no task `match`, which trains a head for this.
+            RecipeError: the model has no task `match`.
         """
         shown, asked = self._paired(pictures, texts, "texts")
         found = self._task(MatchTask, "match").scores(self.predictor, shown, asked).tolist()
@@ -227,7 +227,8 @@ def _stops(stop: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _texts(texts: Any, what: str) -> list[str]:
-    found = [texts] if isinstance(texts, str) or not isinstance(texts, Iterable) else list(texts)
+    alone = isinstance(texts, str | bytes | Mapping) or not isinstance(texts, Iterable)
+    found = [texts] if alone else list(texts)
     if wrong := [text for text in found if not isinstance(text, str)]:
         raise TypeError(f"{what}: give a text, or a list of texts, not {type(wrong[0]).__name__}.")
     return found

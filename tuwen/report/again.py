@@ -33,9 +33,18 @@ def again(run: Path) -> str:
 
 def use(run: Path, recipe: str) -> list[str]:
     """Python that loads the model and asks it what its recipe trained it for. recipe: the resolved one, as YAML."""
-    asked = {settings.get("kind", name): settings.get("with_text", False) for name, settings in _tasks(recipe).items()}
-    calls = [WITH_TEXT[kind] if asked[kind] and kind in WITH_TEXT else CALLS[kind] for kind in CALLS if kind in asked]
+    first: dict[str, dict[str, Any]] = {}  # the one that is asked, where there are several of a kind
+    for name, settings in _tasks(recipe).items():
+        first.setdefault(settings.get("kind", name), settings)
+    calls = [WITH_TEXT[kind] if _reads_text(kind, first[kind]) else CALLS[kind] for kind in CALLS if kind in first]
     return [f"model = tuwen.load({str(run)!r})", *calls]
+
+
+def _reads_text(kind: str, settings: dict[str, Any]) -> bool:
+    """Whether a picture is shown together with its text: to a head, never where texts are compared with it."""
+    return (
+        kind in WITH_TEXT and bool(settings.get("with_text")) and (kind != "classify" or settings.get("by") == "head")
+    )
 
 
 def _tasks(recipe: str) -> dict[str, dict[str, Any]]:
