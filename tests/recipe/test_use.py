@@ -142,6 +142,7 @@ def test_a_picture_has_the_tags_that_the_head_says_yes_to(with_text: bool) -> No
     wanted = [name for name, logit in zip(LABELS, logits, strict=True) if logit > 0]
     assert asked.tag(PIXELS, **text) == wanted
     assert asked.tag([PIXELS], **text) == [wanted]
+    assert asked.tag([], **({"texts": []} if with_text else {})) == []
     with pytest.raises(RecipeError, match="with its text: give that" if with_text else "leave its text out"):
         asked.tag(PIXELS, **({} if with_text else {"texts": "it purrs"}))
 

@@ -15,6 +15,10 @@ MaybeRecipe = Annotated[
     ),
 ]
 Run = Annotated[Path, typer.Argument(help="Folder of a trained model.")]
+PictureFile = Annotated[Path, typer.Argument(help="A picture file.")]
+PictureText = Annotated[
+    str | None, typer.Option(help="What is said of the picture, for a model that reads both together.")
+]
 Data = Annotated[
     list[str] | None,
     typer.Option(help="A folder of pictures, tars, or a data set of the hub (owner/name); several are mixed."),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tuwen.cli._options import Run
+from tuwen.cli._options import PictureFile, Run
 
 PANEL = "Use"
 
 
 def command(
     run: Run,
-    picture: Annotated[Path, typer.Argument(help="A picture file.")],
+    picture: PictureFile,
     questions: Annotated[list[str], typer.Argument(help="Questions about it.")],
 ) -> None:
     """Answer questions about a picture."""

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tuwen.cli._options import Run
+from tuwen.cli._options import PictureFile, PictureText, Run
 
 PANEL = "Use"
 
 
 def command(
     run: Run,
-    picture: Annotated[Path, typer.Argument(help="A picture file.")],
+    picture: PictureFile,
     labels: Annotated[
         list[str] | None, typer.Argument(help="Texts to choose among; the labels of training if none.")
     ] = None,
-    text: Annotated[
-        str | None, typer.Option(help="What is said of the picture, for a model that classifies both together.")
-    ] = None,
+    text: PictureText = None,
 ) -> None:
     """Say which of some texts fits a picture best; no training for them is needed."""
     from tuwen.recipe.use import load

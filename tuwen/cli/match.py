@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tuwen.cli._options import Run
+from tuwen.cli._options import PictureFile, Run
 
 PANEL = "Use"
 
 
 def command(
     run: Run,
-    picture: Annotated[Path, typer.Argument(help="A picture file.")],
+    picture: PictureFile,
     texts: Annotated[list[str], typer.Argument(help="Texts that may belong to it.")],
 ) -> None:
     """Say how well texts belong to a picture, the best first. For models with a task `match`."""

@@ -53,8 +53,8 @@ def command(
 
     found = run_sweep(_config(sweep, grid or [], seeds, measure or [], sets or []), folder, train_apart, tell)
     console.print(Markdown(found.markdown()))
-    drawn = f", picture: {folder / 'sweep.png'}" if any(run.error is None for run in found.runs) else ""
-    console.print(f"Table: {folder / 'sweep.md'}{drawn}", soft_wrap=True)
+    picture = f", picture: {folder / 'sweep.png'}" if found.drawn else ""
+    console.print(f"Table: {folder / 'sweep.md'}{picture}", soft_wrap=True)
     if any(run.error for run in found.runs):
         raise typer.Exit(1)
 

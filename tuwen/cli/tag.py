@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from tuwen.cli._options import Run
+from tuwen.cli._options import PictureFile, PictureText, Run
 
 PANEL = "Use"
 
 
-def command(
-    run: Run,
-    picture: Annotated[Path, typer.Argument(help="A picture file.")],
-    text: Annotated[
-        str | None, typer.Option(help="What is said of the picture, for a model that reads both together.")
-    ] = None,
-) -> None:
+def command(run: Run, picture: PictureFile, text: PictureText = None) -> None:
     """Say which tags fit a picture, one a line; there may be none. For models with a task `tag`."""
     from tuwen.recipe.use import load
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from tuwen.core.errors import DataError
 from tuwen.data import SPLITS, NotedSplits
-from tuwen.data._columns import Chooser, TableConfig
+from tuwen.data._choosing import Chooser
+from tuwen.data._columns import TableConfig
 from tuwen.data._hashing import share_of
 from tuwen.data._pictures import PictureFinder, path_of
 from tuwen.data._samples import Numbers, RowSource, SampleReader, fill

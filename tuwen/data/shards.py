@@ -18,7 +18,8 @@ from pydantic import Field
 from tuwen.core.errors import DataError, SampleError
 from tuwen.core.sample import Sample
 from tuwen.data import SPLITS, DataContext, NotedSplits
-from tuwen.data._columns import Chooser, Columns, ColumnsConfig
+from tuwen.data._choosing import Chooser
+from tuwen.data._columns import Columns, ColumnsConfig
 from tuwen.data._pictures import SUFFIXES, has_picture_suffix
 from tuwen.data._samples import SampleReader
 from tuwen.data._tables.records import flat, to_table

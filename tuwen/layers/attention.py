@@ -144,11 +144,12 @@ class SelfAttention(nn.Module):
     def ends(self, x: Tensor, layout: Ragged) -> Tensor:
         """The same for the last token of each row alone. `[1, T, D]` → `[R, D]`."""
         width = x.shape[-1]
-        asking = outputs(self.qkv, layout.pool(x, last_pool), 0, width)[layout.order]
-        queries = torch.split(asking.unsqueeze(1), [bucket.rows for bucket in layout.buckets])
+        last = torch.cat([last_pool(part, bucket.mask) for part, bucket in layout.each(x)])
+        asking = outputs(self.qkv, last, 0, width).unsqueeze(1)
+        queries = torch.split(asking, [bucket.rows for bucket in layout.buckets])
         read = layout.each(outputs(self.qkv, x, width, 3 * width))
         mixed = [self._mix_ends(query, *part) for query, part in zip(queries, read, strict=True)]
-        return self.out(torch.cat(mixed)[layout.order.argsort(), 0])
+        return self.out(layout.reordered(torch.cat(mixed)[:, 0]))
 
     def _mix(self, qkv: Tensor, bucket: Bucket) -> Tensor:
         """`[n, l, 3 D]` → `[n, l, D]`."""

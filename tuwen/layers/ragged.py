@@ -108,8 +108,11 @@ class Ragged:
 
     def pool(self, laid: Tensor, pool: Callable[[Tensor, Tensor | None], Tensor]) -> Tensor:
         """One vector a row. pool: `[n, l, D]` and the bucket's mask → `[n, D]`. `[1, T, D]` → `[R, D]`."""
-        pooled = torch.cat([pool(part, bucket.mask) for part, bucket in self.each(laid)])
-        return pooled[self.order.argsort()]
+        return self.reordered(torch.cat([pool(part, bucket.mask) for part, bucket in self.each(laid)]))
+
+    def reordered(self, rows: Tensor) -> Tensor:
+        """One of each of the layout's rows, as they stand in the padded batch. `[R, ...]` → `[R, ...]`."""
+        return rows[self.order.argsort()]
 
     @property
     def waste(self) -> float:

@@ -92,7 +92,8 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
     encoder = Encoder(tasks, images, tokenizer.pad, picture=alone)
     fit = Fit(recipe, encoder, build_objectives(recipe, tokenizer, counts), found)
     refuse_unseen_labels(recipe, data, found, fit.encoder.tasks)
-    notes += fit.notes + _over_long(tokenizer, fit)
+    preview = fit.batch(*fit.encoder.tasks)
+    notes += fit.notes + (_over_long(tokenizer, found) if preview.texts else ())
     learned = {name: fit.encoder.tasks[name] for name, objectives in fit.trained_by.items() if objectives}
     return Prepared(
         recipe=fit.recipe(vocabulary),
@@ -104,7 +105,7 @@ def prepare(recipe: Recipe, data: Data, world: int = 1) -> Prepared:
         mix=task_weights(recipe.mix, learned, found),
         encoder=fit.encoder,
         trained_by=fit.trained_by,
-        preview=fit.batch(*fit.encoder.tasks),
+        preview=preview,
         left_out=fit.left_out,
         notes=notes,
     )
@@ -162,12 +163,11 @@ def _unmet(recipe: Recipe, found: Survey, data: Data) -> tuple[str, ...]:
     )
 
 
-def _over_long(tokenizer: Tokenizer, fit: Fit) -> tuple[str, ...]:
-    """A sentence where more than one text in a hundred is cut, and texts are read; `data check` lists them."""
-    texts = fit.found.texts
-    looked_at = random.Random(0).sample(texts, min(len(texts), LOOKED_AT))
+def _over_long(tokenizer: Tokenizer, found: Survey) -> tuple[str, ...]:
+    """A sentence where more than one text in a hundred is cut; `data check` lists them."""
+    looked_at = random.Random(0).sample(found.texts, min(len(found.texts), LOOKED_AT))
     cut = sum(len(tokenizer.encode(text)) > tokenizer.room for text in looked_at)
-    if 100 * cut <= len(looked_at) or not fit.batch(*fit.encoder.tasks).texts:
+    if 100 * cut <= len(looked_at):
         return ()
     return (
         f"{cut:,} of {len(looked_at):,} texts that were looked at are cut to {tokenizer.max_length} tokens: a higher "

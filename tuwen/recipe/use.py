@@ -28,6 +28,7 @@ from tuwen.tasks.tag import TagTask
 from tuwen.tasks.vqa import VqaTask
 
 T = TypeVar("T", bound=Task)
+F = TypeVar("F")
 Shown = Picture | str | Image.Image
 Pictures = Shown | Sequence[Shown]
 Prompt = str | Sequence[Shown]
@@ -61,7 +62,7 @@ class Model:
         """Answer a question about a picture; or several, about one picture or one each."""
         shown, asked = self._paired(pictures, questions, "questions")
         found = self._task(VqaTask, "vqa").predict(self.predictor, shown, asked)
-        return found[0] if isinstance(questions, str) and not _several(pictures) else found
+        return _like(pictures, found, questions)
 
     def match(self, pictures: Pictures, texts: str | Sequence[str]) -> float | list[float]:
         """How well a text belongs to a picture; or several, to one picture or one each.
@@ -73,7 +74,7 @@ class Model:
         """
         shown, asked = self._paired(pictures, texts, "texts")
         found = self._task(MatchTask, "match").scores(self.predictor, shown, asked).tolist()
-        return found[0] if isinstance(texts, str) and not _several(pictures) else found
+        return _like(pictures, found, texts)
 
     def tag(self, pictures: Pictures, texts: str | Sequence[str] | None = None) -> list[str] | list[list[str]]:
         """Those of the tags of training that fit a picture, or each of several: none, one or more.
@@ -88,7 +89,7 @@ class Model:
         shown = self._many(pictures)
         own = _one_each(shown, texts)
         found = [list(tags) for tags in self._task(TagTask, "tag").predict(self.predictor, shown, own)]
-        return found if _several(pictures) else found[0]
+        return _like(pictures, found)
 
     def classify(
         self,
@@ -257,5 +258,6 @@ def _several(asked: Any) -> bool:
     return isinstance(asked, list | tuple)
 
 
-def _like(pictures: Pictures, found: list[str]) -> str | list[str]:
-    return found if _several(pictures) else found[0]
+def _like(pictures: Pictures, found: list[F], texts: str | Sequence[str] = "") -> F | list[F]:
+    """What was found for one picture (and one text) by itself, for several as a list."""
+    return found[0] if isinstance(texts, str) and not _several(pictures) else found

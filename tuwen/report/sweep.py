@@ -57,10 +57,15 @@ class Sweep:
             found.setdefault(run.labels, []).append(run)
         return found
 
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a picture: once all runs have ended, not all of them ill."""
+        return len(self.runs) == self.planned and any(run.error is None for run in self.runs)
+
     def save(self, folder: Path) -> None:
-        """Write the table as Markdown, CSV and JSON, and the picture once all runs have ended, not all of them ill."""
+        """Write the table as Markdown, CSV and JSON, and the picture."""
         contents = {"md": self.markdown().encode(), "csv": self.csv().encode(), "json": self.json().encode()}
-        if len(self.runs) == self.planned and any(run.error is None for run in self.runs):
+        if self.drawn:
             contents["png"] = plot(self)
         for suffix, content in contents.items():
             part = folder / f"{NAME}.{suffix}.part"

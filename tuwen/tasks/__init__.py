@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tuwen.core.batch import Row
+from tuwen.core.errors import RecipeError
 from tuwen.core.sample import Sample
 from tuwen.models.predictor import Predictor
 from tuwen.prep.batches import Together
@@ -94,6 +95,22 @@ def choose(items: Sequence[object], count: int, rng: np.random.Generator) -> lis
         return [int(rng.integers(len(items)))]
     rounds = -(-count // len(items))
     return np.concatenate([rng.permutation(len(items)) for _ in range(rounds)])[:count].tolist()
+
+
+def check_own_texts(texts: Sequence[str] | None, wanted: bool, does: str, alone: str) -> None:
+    """See that what is said of the pictures is given where it is read, and nowhere else.
+
+    does: what the model does with a picture and its text (`classifies`). alone: what it does with pictures alone.
+
+    Raises:
+        RecipeError: it is not so.
+    """
+    if wanted and texts is None:
+        raise RecipeError(
+            f"this model {does} a picture together with its text: give that too, with `texts=` or --text."
+        )
+    if texts is not None and not wanted:
+        raise RecipeError(f"{alone} by the picture alone: leave its text out.")
 
 
 def blank(samples: Sequence[Sample], predictor: Predictor) -> list[np.ndarray]:

@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from tuwen.core.batch import Row
-from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Picture, Sample
 from tuwen.metrics.classification import accuracy, classification_scores, confusion_matrix, majority_floor
@@ -18,7 +17,7 @@ from tuwen.models.predictor import Predictor
 from tuwen.prep.batches import IGNORE
 from tuwen.report.examples import ClassExample, Confusion, SplitExamples, Tally
 from tuwen.report.examples import choose as choose_examples
-from tuwen.tasks import Task, TaskContext, blank, choose
+from tuwen.tasks import Task, TaskContext, blank, check_own_texts, choose
 
 TEMPLATES = {"en": "a picture of {}", "zh": "一张{}的图片"}
 LARGEST_CONFUSION = 30
@@ -99,13 +98,7 @@ class ClassifyTask(Task):
             RecipeError: the head reads the pictures' own texts and there are none, or the other way round.
         """
         by_head = class_texts is None and self.config.by == "head"
-        reads_texts = by_head and self.config.with_text
-        if reads_texts and own_texts is None:
-            raise RecipeError(
-                "this model classifies a picture together with its text: give that too, with `texts=` or --text."
-            )
-        if own_texts is not None and not reads_texts:
-            raise RecipeError("the label is chosen by the picture alone: leave its text out.")
+        check_own_texts(own_texts, by_head and self.config.with_text, "classifies", "the label is chosen")
         if not pictures:
             return []
         if by_head:

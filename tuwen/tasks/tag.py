@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuwen.core.batch import Row
-from tuwen.core.errors import RecipeError
 from tuwen.core.rooms import PartConfig
 from tuwen.core.sample import Picture, Sample
 from tuwen.metrics.classification import multilabel_floors, multilabel_scores
 from tuwen.models.predictor import Predictor
 from tuwen.report.examples import ClassExample, SplitExamples, Tally
 from tuwen.report.examples import choose as choose_examples
-from tuwen.tasks import Task, TaskContext, choose
+from tuwen.tasks import Task, TaskContext, check_own_texts, choose
 
 SHOWN = 300
 
@@ -56,14 +55,7 @@ class TagTask(Task):
         Raises:
             RecipeError: it reads the pictures' texts and there are none, or the other way round.
         """
-        if self.config.with_text and texts is None:
-            raise RecipeError(
-                "this model tags a picture together with its text: give that too, with `texts=` or --text."
-            )
-        if texts is not None and not self.config.with_text:
-            raise RecipeError("tags are given by the picture alone: leave its text out.")
-        if not pictures:
-            return []
+        check_own_texts(texts, self.config.with_text, "tags", "tags are given")
         logits = predictor.logits(self.config.head, pictures, texts)
         return [tuple(np.array(self.names)[row].tolist()) for row in (logits > 0).numpy()]
 
